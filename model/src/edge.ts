@@ -1,0 +1,35 @@
+/** Where a rule stands: one side of an edge's proof. */
+export interface Witness {
+  /** Owner of the rule; `platform` for guardrails and the baseline. */
+  readonly team: string;
+  /** Relative to the mesh directory. */
+  readonly file: string;
+  readonly line: number;
+  /** The rule's `# METADATA` title, when it has one. */
+  readonly title?: string;
+  /** Last commit that touched the file; absent while the file is not committed. */
+  readonly commit?: string;
+}
+
+/** An operation that both sides agreed on. */
+export interface AgreedOperation {
+  /** Operation id, such as `fare.estimate`. */
+  readonly operation: string;
+  readonly need: Witness;
+  readonly grant: Witness;
+}
+
+/** Caller service → callee service with the operations agreed. No edge, no traffic. */
+export interface Edge {
+  /** `<caller>-><callee>`: the RBAC policy's name, the graph's line, the telemetry's key. */
+  readonly id: string;
+  readonly caller: string;
+  readonly callee: string;
+  /** Sorted by operation id, never empty. */
+  readonly operations: readonly AgreedOperation[];
+}
+
+/** The stable, content-free name of an edge. */
+export function edgeId(caller: string, callee: string): string {
+  return `${caller}->${callee}`;
+}

@@ -1,0 +1,278 @@
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import type { Cell, Mesh, Objective, Service } from './mesh.js';
+import { MeshError, type Problem } from './mesh-error.js';
+import { MeshFile, ObjectiveFile, ServiceFile } from './mesh-schema.js';
+import { readYamlFile, type YamlFile } from './yaml-file.js';
+
+const SKIPPED = new Set(['node_modules', 'dist', '.git', '.dotline']);
+const MAX_FILES = 20_000;
+
+/**
+ * Reads and validates a mesh directory: `mesh.yaml`, every `service.yaml` below `services/` and every
+ * OpenSLO file below `slo/objectives/<team>/`.
+ * @throws MeshError with every problem found
+ */
+export async function loadMesh(directory: string): Promise<Mesh> {
+  const root = resolve(directory);
+  const meshFile = await readYamlFile(join(root, 'mesh.yaml'), 'mesh.yaml', MeshFile);
+  const problems: Problem[] = [];
+  const cells = flattenCells(meshFile.value);
+  problems.push(
+    ...duplicates(
+      'cell',
+      cells.map((cell) => cell.name),
+      meshFile.lineOf(['regions']),
+    ),
+  );
+  problems.push(
+    ...duplicates(
+      'team',
+      meshFile.value.teams.map((team) => team.name),
+      meshFile.lineOf(['teams']),
+    ),
+  );
+
+  const services = await readEach(
+    root,
+    'services',
+    (path) => path.endsWith('/service.yaml'),
+    ServiceFile,
+    problems,
+    toService,
+  );
+  const objectives = await readEach(
+    root,
+    'slo/objectives',
+    (path) => /\.ya?ml$/.test(path),
+    ObjectiveFile,
+    problems,
+    toObjective,
+  );
+
+  const mesh: Mesh = {
+    name: meshFile.value.name,
+    trustDomain: meshFile.value.trustDomain,
+    contact: meshFile.value.contact,
+    cells,
+    teams: meshFile.value.teams,
+    products: meshFile.value.products,
+    services: services.map(({ item }) => item).sort(byName),
+    objectives: objectives.map(({ item }) => item).sort(byName),
+    directory: root,
+  };
+  problems.push(
+    ...services.flatMap((read) => checkService(mesh, read)),
+    ...repeated('service', services),
+  );
+  problems.push(
+    ...objectives.flatMap((read) => checkObjective(mesh, read)),
+    ...repeated('objective', objectives),
+  );
+  if (problems.length > 0) throw new MeshError(problems);
+  return mesh;
+}
+
+interface Read<Raw, Item> {
+  readonly yaml: YamlFile<Raw>;
+  readonly item: Item;
+  readonly file: string;
+}
+
+async function readEach<Raw, Item>(
+  root: string,
+  folder: string,
+  wanted: (path: string) => boolean,
+  schema: Parameters<typeof readYamlFile<Raw>>[2],
+  problems: Problem[],
+  make: (raw: Raw, path: string, file: string, yaml: YamlFile<Raw>) => Item,
+): Promise<Read<Raw, Item>[]> {
+  const reads: Read<Raw, Item>[] = [];
+  for (const path of (await filesBelow(join(root, folder))).filter(wanted)) {
+    const file = relative(root, path);
+    try {
+      const yaml = await readYamlFile(path, file, schema);
+      reads.push({ yaml, item: make(yaml.value, path, file, yaml), file });
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error;
+      problems.push(...error.problems);
+    }
+  }
+  return reads;
+}
+
+/** Absolute paths of all files below a folder, sorted; none when the folder does not exist. */
+export async function filesBelow(folder: string): Promise<string[]> {
+  const exists = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!exists) return [];
+  const found: string[] = [];
+  const pending = [folder];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    for (const entry of await readdir(next, { withFileTypes: true })) {
+      if (SKIPPED.has(entry.name)) continue;
+      const path = join(next, entry.name);
+      if (entry.isDirectory()) pending.push(path);
+      else if (entry.isFile()) found.push(path);
+    }
+    if (found.length > MAX_FILES)
+      throw new MeshError([
+        {
+          file: folder,
+          line: 1,
+          message: `holds more than ${MAX_FILES} files`,
+          hint: 'is this a mesh directory?',
+        },
+      ]);
+  }
+  return found.sort();
+}
+
+function flattenCells(file: MeshFile): Cell[] {
+  return file.regions.flatMap((region) =>
+    region.zones.flatMap((zone) =>
+      zone.cells.map((name) => ({ name, zone: zone.name, region: region.name })),
+    ),
+  );
+}
+
+function toService(raw: ServiceFile, path: string, file: string): Service {
+  return {
+    name: raw.name,
+    team: raw.team,
+    product: raw.product,
+    tier: raw.tier,
+    language: raw.language,
+    description: raw.description,
+    command: raw.command,
+    environment: raw.environment,
+    operations: raw.operations.map((operation) => ({
+      ...operation,
+      id: `${raw.name}.${operation.name}`,
+      service: raw.name,
+    })),
+    datastore: raw.datastore,
+    placement: raw.placement,
+    directory: dirname(path),
+    file,
+  };
+}
+
+function toObjective(
+  raw: ObjectiveFile,
+  _path: string,
+  file: string,
+  yaml: YamlFile<ObjectiveFile>,
+): Objective {
+  const source = raw.spec.indicator.spec.ratioMetric.good.metricSource.spec;
+  return {
+    name: raw.metadata.name,
+    title: raw.metadata.displayName ?? raw.metadata.name,
+    service: raw.spec.service,
+    team: file.split('/')[2] ?? '',
+    indicator:
+      source.indicator === 'latency'
+        ? { kind: 'latency', thresholdMs: source.thresholdMs }
+        : { kind: 'availability' },
+    target: raw.spec.objectives[0]?.target ?? Number.NaN,
+    windowDays: Number.parseInt(raw.spec.timeWindow[0]?.duration ?? '', 10),
+    file,
+    line: yaml.lineOf(['spec']),
+  };
+}
+
+function checkService(mesh: Mesh, { yaml, item, file }: Read<ServiceFile, Service>): Problem[] {
+  const problems: Problem[] = [];
+  const unknown = (path: PropertyKey[], what: string, value: string, known: readonly string[]) => {
+    if (known.includes(value)) return;
+    problems.push({
+      file,
+      line: yaml.lineOf(path),
+      message: `unknown ${what} ${value}`,
+      hint: `mesh.yaml knows: ${known.join(', ')}`,
+    });
+  };
+  unknown(
+    ['team'],
+    'team',
+    item.team,
+    mesh.teams.map((team) => team.name),
+  );
+  unknown(['product'], 'product', item.product, mesh.products);
+  const cells = mesh.cells.map((cell) => cell.name);
+  for (const [index, cell] of item.placement.entries())
+    unknown(['placement', index], 'cell', cell, cells);
+  const seen = new Map<string, string>();
+  for (const [index, operation] of item.operations.entries()) {
+    const routes = [
+      operation.name,
+      `${operation.method} ${operation.path.replaceAll(/\{[^}]*\}/g, '{}')}`,
+    ];
+    for (const route of routes) {
+      const other = seen.get(route);
+      if (other !== undefined) {
+        problems.push({
+          file,
+          line: yaml.lineOf(['operations', index]),
+          message: `operation ${operation.name} repeats ${route} of operation ${other}`,
+        });
+      }
+      seen.set(route, operation.name);
+    }
+  }
+  return problems;
+}
+
+function checkObjective(
+  mesh: Mesh,
+  { yaml, item, file }: Read<ObjectiveFile, Objective>,
+): Problem[] {
+  const service = mesh.services.find((candidate) => candidate.name === item.service);
+  const line = yaml.lineOf(['spec', 'service']);
+  if (service === undefined) return [{ file, line, message: `unknown service ${item.service}` }];
+  if (service.team !== item.team) {
+    return [
+      {
+        file,
+        line,
+        message: `${item.service} belongs to team ${service.team}, not ${item.team}`,
+        hint: `move the file to slo/objectives/${service.team}/`,
+      },
+    ];
+  }
+  return [];
+}
+
+function repeated<Raw, Item extends { readonly name: string }>(
+  what: string,
+  reads: readonly Read<Raw, Item>[],
+): Problem[] {
+  const first = new Map<string, string>();
+  return reads.flatMap(({ item, file, yaml }) => {
+    const other = first.get(item.name);
+    first.set(item.name, other ?? file);
+    return other === undefined
+      ? []
+      : [
+          {
+            file,
+            line: yaml.lineOf(['name']),
+            message: `${what} ${item.name} is already defined in ${other}`,
+          },
+        ];
+  });
+}
+
+function duplicates(what: string, names: readonly string[], line: number): Problem[] {
+  return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))].map((name) => ({
+    file: 'mesh.yaml',
+    line,
+    message: `${what} ${name} is defined twice`,
+  }));
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : 1;
+}

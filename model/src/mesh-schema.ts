@@ -1,0 +1,149 @@
+import { z } from 'zod';
+import { isPathTemplate } from './path-template.js';
+
+/** Names of services, teams, cells …: DNS labels, because they become host names and identities. */
+const Name = z
+  .string()
+  .regex(
+    /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    'must be lower-case letters, digits and dashes, starting with a letter',
+  )
+  .describe('DNS label');
+
+const Methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+/** `mesh.yaml`. */
+export const MeshFile = z
+  .strictObject({
+    apiVersion: z.literal('dotline/v1'),
+    name: Name,
+    trustDomain: z
+      .string()
+      .regex(
+        /^[a-z0-9._-]{1,255}$/,
+        'must be a SPIFFE trust domain: lower-case letters, digits, dots, dashes',
+      )
+      .describe('Authority of every SPIFFE ID'),
+    contact: z.string().min(1).describe('Whom to ask about the platform'),
+    regions: z
+      .array(
+        z.strictObject({
+          name: Name,
+          zones: z.array(z.strictObject({ name: Name, cells: z.array(Name).min(1) })).min(1),
+        }),
+      )
+      .min(1),
+    teams: z
+      .array(
+        z.strictObject({
+          name: Name,
+          colour: z.string().regex(/^#[0-9a-f]{6}$/i, 'must be #rrggbb'),
+          contact: z.string().min(1).describe('Whom to ask: a channel, an address'),
+        }),
+      )
+      .min(1),
+    products: z.array(Name).min(1),
+  })
+  .describe('A mesh: its trust domain, its places and its teams');
+
+/** `services/<…>/service.yaml`. */
+export const ServiceFile = z
+  .strictObject({
+    apiVersion: z.literal('dotline/v1'),
+    name: Name,
+    team: Name.describe('The team that owns the service'),
+    product: Name,
+    tier: z.enum(['critical', 'standard', 'best-effort']),
+    language: z.enum(['typescript', 'python', 'go']),
+    description: z.string().min(1),
+    command: z
+      .array(z.string().min(1))
+      .min(1)
+      .describe(
+        'Starts one instance; run in the folder of this file; {binary} is the built Go program',
+      ),
+    environment: z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), z.string()).default({}),
+    operations: z
+      .array(
+        z.strictObject({
+          name: Name,
+          class: z.enum(['read', 'write', 'pii']),
+          method: z.enum(Methods),
+          path: z
+            .string()
+            .refine(
+              isPathTemplate,
+              'must be a path of literal and {parameter} segments, such as /v1/estimates/{id}',
+            ),
+        }),
+      )
+      .default([]),
+    datastore: z.enum(['postgresql', 'valkey', 'none']).default('none'),
+    placement: z
+      .array(Name)
+      .min(1)
+      .max(100)
+      .describe('Cells to run in: one instance for each entry'),
+  })
+  .describe('A service: who owns it, what it offers and how it runs');
+
+/** An OpenSLO v1 `SLO` document, the part of it that Dotline computes. Source: https://github.com/OpenSLO/OpenSLO */
+export const ObjectiveFile = z
+  .strictObject({
+    apiVersion: z.literal('openslo/v1'),
+    kind: z.literal('SLO'),
+    metadata: z.strictObject({
+      name: Name,
+      displayName: z.string().min(1).optional(),
+      labels: z.record(z.string(), z.string()).optional(),
+    }),
+    spec: z.strictObject({
+      description: z.string().optional(),
+      service: Name,
+      indicator: z.strictObject({
+        metadata: z.strictObject({ name: Name }),
+        spec: z.strictObject({
+          ratioMetric: z.strictObject({
+            counter: z.literal(true),
+            good: z.strictObject({
+              metricSource: z.strictObject({
+                type: z.literal('dotline'),
+                spec: z.discriminatedUnion('indicator', [
+                  z.strictObject({ indicator: z.literal('availability') }),
+                  z.strictObject({
+                    indicator: z.literal('latency'),
+                    thresholdMs: z.number().int().min(1).max(600_000),
+                  }),
+                ]),
+              }),
+            }),
+            total: z.strictObject({
+              metricSource: z.strictObject({
+                type: z.literal('dotline'),
+                spec: z.strictObject({ indicator: z.literal('requests') }),
+              }),
+            }),
+          }),
+        }),
+      }),
+      timeWindow: z
+        .array(
+          z.strictObject({
+            duration: z.string().regex(/^[1-9][0-9]?d$/, 'must be days, such as 28d'),
+            isRolling: z.literal(true),
+          }),
+        )
+        .length(1),
+      budgetingMethod: z.literal('Occurrences'),
+      objectives: z
+        .array(
+          z.strictObject({ displayName: z.string().optional(), target: z.number().gt(0).lt(1) }),
+        )
+        .length(1),
+    }),
+  })
+  .describe('An OpenSLO v1 objective over the requests that a service receives');
+
+export type MeshFile = z.infer<typeof MeshFile>;
+export type ServiceFile = z.infer<typeof ServiceFile>;
+export type ObjectiveFile = z.infer<typeof ObjectiveFile>;

@@ -1,0 +1,105 @@
+/**
+ * The words of a mesh as types: what `mesh.yaml`, `service.yaml` and the objectives files say,
+ * after validation. All values are plain data, safe to serialise and to freeze.
+ */
+
+/** A group of people that owns services, policies and objectives. */
+export interface Team {
+  readonly name: string;
+  /** `#rrggbb`; the colour of the team's dots and lines. */
+  readonly colour: string;
+  /** Whom to ask: free text that a person can act on, such as a channel or an address. */
+  readonly contact: string;
+}
+
+/** The smallest unit of failure: instances of one cell share nothing with another cell's. */
+export interface Cell {
+  readonly name: string;
+  readonly zone: string;
+  readonly region: string;
+}
+
+/** What a caller may do with an operation; policies and guardrails speak of it. */
+export type OperationClass = 'read' | 'write' | 'pii';
+
+/** A named thing that a service offers. */
+export interface Operation {
+  /** `<service>.<operation>`, unique in the mesh, such as `fare.estimate`. */
+  readonly id: string;
+  /** The name inside its service, such as `estimate`. */
+  readonly name: string;
+  readonly service: string;
+  readonly class: OperationClass;
+  /** HTTP method, upper case. */
+  readonly method: string;
+  /** Path template: literal segments and `{parameter}` segments, such as `/v1/estimates/{id}`. */
+  readonly path: string;
+}
+
+/** How much others depend on a service. */
+export type Tier = 'critical' | 'standard' | 'best-effort';
+
+/** Which store a service keeps its data in; each service has a database of its own. */
+export type DatastoreKind = 'postgresql' | 'valkey' | 'none';
+
+export type Language = 'typescript' | 'python' | 'go';
+
+/** What a team deploys. */
+export interface Service {
+  readonly name: string;
+  readonly team: string;
+  readonly product: string;
+  readonly tier: Tier;
+  readonly language: Language;
+  readonly description: string;
+  /** Argument vector that starts one instance, run in `directory`; `{binary}` is the built Go program. */
+  readonly command: readonly string[];
+  /** Extra environment of the process. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly operations: readonly Operation[];
+  readonly datastore: DatastoreKind;
+  /** Cells to run in, one instance for each entry, in order; its length is the number of replicas. */
+  readonly placement: readonly string[];
+  /** Absolute folder of the `service.yaml`. */
+  readonly directory: string;
+  /** `service.yaml` relative to the mesh directory. */
+  readonly file: string;
+}
+
+/** How an objective tells a good event from a bad one. */
+export type Indicator =
+  | { readonly kind: 'availability' }
+  | { readonly kind: 'latency'; readonly thresholdMs: number };
+
+/** A service level objective, as an OpenSLO v1 file states it. */
+export interface Objective {
+  /** Unique in the mesh, such as `fare-availability`. */
+  readonly name: string;
+  readonly title: string;
+  readonly service: string;
+  readonly team: string;
+  readonly indicator: Indicator;
+  /** Share of good events, between 0 and 1, such as 0.999. */
+  readonly target: number;
+  /** Length of the rolling window in days. */
+  readonly windowDays: number;
+  /** Relative to the mesh directory. */
+  readonly file: string;
+  readonly line: number;
+}
+
+/** A validated mesh directory: the catalog of everything that policies may speak of. */
+export interface Mesh {
+  readonly name: string;
+  /** Authority of every SPIFFE ID, such as `dotline.example`. */
+  readonly trustDomain: string;
+  /** Whom to ask about the platform itself. */
+  readonly contact: string;
+  readonly cells: readonly Cell[];
+  readonly teams: readonly Team[];
+  readonly products: readonly string[];
+  readonly services: readonly Service[];
+  readonly objectives: readonly Objective[];
+  /** Absolute path. */
+  readonly directory: string;
+}
