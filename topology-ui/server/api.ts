@@ -1,0 +1,233 @@
+/**
+ * What the page server answers: the one API of the page and of the `dotline` command.
+ * Types only, no imports at run time, so that the page can share them.
+ */
+import type { AgreedOperation } from '@dotline/model/edge';
+import type { InstanceState } from '@dotline/model/instance';
+import type { Language, OperationClass, Tier } from '@dotline/model/mesh';
+import type { Problem } from '@dotline/model/mesh-error';
+
+/** Requests over the last `LIVE_WINDOW_SECONDS`. Rates are per second, latencies milliseconds. */
+export interface TrafficView {
+  readonly requestsPerSecond: number;
+  /** Share of requests that failed (status ≥ 500 or no answer), 0 to 1. */
+  readonly errorRate: number;
+  /** Denied attempts per second; not part of `requestsPerSecond`. */
+  readonly deniedPerSecond: number;
+  readonly p50Ms: number | null;
+  readonly p95Ms: number | null;
+  readonly p99Ms: number | null;
+}
+
+export interface TeamView {
+  readonly name: string;
+  readonly colour: string;
+  readonly contact: string;
+}
+
+export interface InstanceView {
+  readonly id: string;
+  readonly cell: string;
+  readonly zone: string;
+  readonly region: string;
+  readonly state: InstanceState;
+  readonly sidecar: SidecarView;
+}
+
+export interface SidecarView {
+  readonly instance: string;
+  readonly service: string;
+  readonly connected: boolean;
+  /** Revision whose configuration the sidecar has acknowledged for every type; `null` before the first. */
+  readonly revision: string | null;
+  readonly holdsLiveRevision: boolean;
+  readonly rejected: readonly {
+    readonly resource: string;
+    readonly detail: string;
+    readonly file?: string;
+    readonly line?: number;
+  }[];
+}
+
+/** A dot. */
+export interface ServiceView {
+  readonly name: string;
+  readonly team: string;
+  readonly product: string;
+  readonly tier: Tier;
+  readonly language: Language;
+  readonly description: string;
+  readonly datastore: string;
+  /** `service.yaml`, relative to the mesh directory. */
+  readonly file: string;
+  readonly operations: readonly {
+    readonly id: string;
+    readonly class: OperationClass;
+    readonly method: string;
+    readonly path: string;
+  }[];
+  readonly instances: readonly InstanceView[];
+  readonly health: 'healthy' | 'degraded' | 'down';
+  /** What the service received. */
+  readonly traffic: TrafficView;
+  readonly objectives: readonly ObjectiveView[];
+}
+
+/** A line. */
+export interface EdgeView {
+  readonly id: string;
+  readonly caller: string;
+  readonly callee: string;
+  /** Team of the caller: the line's colour. */
+  readonly team: string;
+  /** Revision in which the edge took its present form. */
+  readonly revision: string;
+  readonly operations: readonly AgreedOperation[];
+  readonly traffic: TrafficView;
+}
+
+/** Attempts that policy refused, grouped. Drawn as broken lines between the dots. */
+export interface DenialView {
+  readonly caller: string;
+  readonly callee: string;
+  readonly method: string;
+  readonly path: string;
+  readonly count: number;
+  /** Milliseconds since the epoch. */
+  readonly lastAtMs: number;
+  /** Which sidecar refused. */
+  readonly refusedBy: 'caller' | 'callee';
+}
+
+export interface RevisionView {
+  readonly id: string;
+  readonly commit: string | null;
+  readonly createdAtMs: number;
+  /** Milliseconds from live to the last sidecar's acknowledgement; `null` while some lag. */
+  readonly enforcedInMs: number | null;
+}
+
+/** `GET /api/graph` and the event `graph`. */
+export interface GraphView {
+  readonly mesh: string;
+  readonly revision: RevisionView;
+  readonly teams: readonly TeamView[];
+  readonly services: readonly ServiceView[];
+  readonly edges: readonly EdgeView[];
+  readonly denials: readonly DenialView[];
+  /** What is wrong in the mesh directory now; the live revision stays until it is mended. */
+  readonly problems: readonly Problem[];
+  /** `null` when live figures are complete, otherwise why they are not, such as "ClickHouse does not answer". */
+  readonly trafficProblem: string | null;
+}
+
+/** Event `traffic`, every second: figures by service name and edge id, and the current denials. */
+export interface TrafficUpdate {
+  readonly atMs: number;
+  readonly services: Readonly<Record<string, TrafficView>>;
+  readonly edges: Readonly<Record<string, TrafficView>>;
+  readonly denials: readonly DenialView[];
+  readonly trafficProblem: string | null;
+}
+
+export interface HistoryPoint {
+  readonly atMs: number;
+  readonly requestsPerSecond: number;
+  readonly errorRate: number;
+  readonly deniedPerSecond: number;
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+}
+
+/** `GET /api/services/:name`. */
+export interface ServiceDetail {
+  readonly service: ServiceView;
+  readonly owner: TeamView;
+  readonly inbound: readonly EdgeView[];
+  readonly outbound: readonly EdgeView[];
+  /** Last 30 minutes, a point each 10 s. */
+  readonly history: readonly HistoryPoint[];
+}
+
+/** `GET /api/edges/:caller/:callee`. */
+export interface EdgeDetail {
+  readonly edge: EdgeView;
+  readonly callerOwner: TeamView;
+  readonly calleeOwner: TeamView;
+  readonly byOperation: readonly { readonly operation: string; readonly traffic: TrafficView }[];
+  readonly history: readonly HistoryPoint[];
+  /** Latest requests, newest first. */
+  readonly recent: readonly {
+    readonly atMs: number;
+    readonly operation: string;
+    readonly method: string;
+    readonly path: string;
+    readonly status: number;
+    readonly durationMs: number;
+    readonly responseFlags: string;
+    readonly traceId: string;
+  }[];
+}
+
+export interface BurnRate {
+  /** Such as `1h`. */
+  readonly window: string;
+  readonly burnRate: number;
+}
+
+/** `GET /api/objectives` answers a list of these. */
+export interface ObjectiveView {
+  readonly name: string;
+  readonly title: string;
+  readonly service: string;
+  readonly team: string;
+  readonly indicator: 'availability' | 'latency';
+  readonly thresholdMs: number | null;
+  readonly target: number;
+  readonly windowDays: number;
+  readonly good: number;
+  readonly total: number;
+  /** Share of good events in the window; `null` without events. */
+  readonly sli: number | null;
+  /** Share of the error budget that is left, 1 to minus infinity; `null` without events. */
+  readonly budgetLeft: number | null;
+  readonly burnRates: readonly BurnRate[];
+  readonly alert: 'ok' | 'ticket' | 'page';
+  /** Milliseconds since the epoch at which the alert state began. */
+  readonly alertSinceMs: number;
+  readonly file: string;
+  readonly line: number;
+}
+
+/** `GET /api/status`. */
+export interface StatusView {
+  readonly mesh: string;
+  readonly revision: RevisionView | null;
+  readonly sidecars: readonly SidecarView[];
+  readonly problems: readonly Problem[];
+  /** True when every sidecar holds the live revision and the mesh directory has no problem. */
+  readonly converged: boolean;
+  /** Stores and processes that do not answer now, with the reason. */
+  readonly unavailable: readonly { readonly part: string; readonly reason: string }[];
+}
+
+/** `GET /api/traces/:traceId`. */
+export interface TraceView {
+  readonly traceId: string;
+  readonly spans: readonly {
+    readonly spanId: string;
+    readonly parentSpanId: string;
+    readonly name: string;
+    readonly service: string;
+    readonly kind: string;
+    readonly startMs: number;
+    readonly durationMs: number;
+    readonly failed: boolean;
+  }[];
+}
+
+/** Every answer with a status of 400 or more. */
+export interface ApiProblem {
+  readonly error: string;
+  readonly hint?: string;
+}
