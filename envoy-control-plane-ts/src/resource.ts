@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import { create, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
+import { type Any, AnySchema } from '@bufbuild/protobuf/wkt';
+import { canonicalBinary } from './canonical-binary.js';
+import { isTypeUrl, TypeUrl } from './type-url.js';
+
+/**
+ * A resource as the server holds it: encoded once, never changed, shared by every node that is
+ * given it. Two resources of one type, name and version have the same content.
+ */
+export interface TypedResource {
+  readonly name: string;
+  readonly typeUrl: TypeUrl;
+  /** Hash of the content (and of the time to live), so the same across processes and restarts. */
+  readonly version: string;
+  /** The encoded message. Must not be written to. */
+  readonly value: Uint8Array;
+  /** After how many seconds without a word from the server the client drops the resource. */
+  readonly ttlSeconds?: number;
+}
+
+/** A message type that is not one of `TypeUrl` was offered as a resource. */
+export class UnknownResourceTypeError extends Error {
+  override readonly name = 'UnknownResourceTypeError';
+  constructor(readonly typeUrl: string) {
+    super(`${typeUrl} is not a resource type; the types are ${Object.values(TypeUrl).join(', ')}`);
+  }
+}
+
+/**
+ * Encodes a message as a resource and versions it by its content.
+ *
+ * `name` is what clients subscribe to; give the name that the message itself carries (a cluster's
+ * `name`, an assignment's `clusterName`), since Envoy takes that one.
+ * @throws UnknownResourceTypeError when the schema is not a resource type.
+ */
+export function resource<Desc extends DescMessage>(
+  schema: Desc,
+  name: string,
+  message: MessageShape<Desc>,
+  options: { readonly ttlSeconds?: number } = {},
+): TypedResource {
+  const typeUrl = urlOf(schema);
+  if (!isTypeUrl(typeUrl)) {
+    throw new UnknownResourceTypeError(typeUrl);
+  }
+  const value = canonicalBinary(schema, message);
+  const { ttlSeconds } = options;
+  const hash = createHash('sha256').update(value);
+  if (ttlSeconds !== undefined) {
+    // "To update the TTL, the management server resends the resource with a new TTL"
+    // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#ttl
+    hash.update(`ttl ${ttlSeconds}`);
+  }
+  const version = hash.digest('hex').slice(0, 32);
+  return Object.freeze(
+    ttlSeconds === undefined
+      ? { name, typeUrl, version, value }
+      : { name, typeUrl, version, value, ttlSeconds },
+  );
+}
+
+/**
+ * Packs a message into the Any that Envoy's `typed_config` fields take. Equal messages give equal
+ * bytes. Envoy needs the `type.googleapis.com/` before the name.
+ */
+export function anyOf<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): Any {
+  return create(AnySchema, { typeUrl: urlOf(schema), value: canonicalBinary(schema, message) });
+}
+
+function urlOf(schema: DescMessage): string {
+  return `type.googleapis.com/${schema.typeName}`;
+}

@@ -1,0 +1,31 @@
+/**
+ * The resource types that the server serves, by the URL that requests and responses carry.
+ * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-types
+ */
+export const TypeUrl = {
+  Cluster: 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
+  Endpoint: 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
+  Secret: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
+  ExtensionConfig: 'type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig',
+  Listener: 'type.googleapis.com/envoy.config.listener.v3.Listener',
+  Route: 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',
+  Runtime: 'type.googleapis.com/envoy.service.runtime.v3.Runtime',
+} as const;
+
+export type TypeUrl = (typeof TypeUrl)[keyof typeof TypeUrl];
+
+const known: ReadonlySet<string> = new Set(Object.values(TypeUrl));
+
+/** Whether a URL from the wire is one of the types that the server serves. */
+export function isTypeUrl(url: string): url is TypeUrl {
+  return known.has(url);
+}
+
+/**
+ * Types whose root set the server chooses: a client that names nothing gets everything, and a
+ * state-of-the-world response lists everything, since absence is how it says "removed".
+ * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#grouping-resources-into-responses
+ */
+export function isRootType(typeUrl: TypeUrl): boolean {
+  return typeUrl === TypeUrl.Cluster || typeUrl === TypeUrl.Listener;
+}
