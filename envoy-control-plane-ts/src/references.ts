@@ -1,0 +1,103 @@
+import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
+import { Cluster_DiscoveryType, ClusterSchema } from './gen/envoy/config/cluster/v3/cluster_pb.js';
+import type { ConfigSource } from './gen/envoy/config/core/v3/config_source_pb.js';
+import type { Filter } from './gen/envoy/config/listener/v3/listener_components_pb.js';
+import { ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb.js';
+import {
+  type HttpConnectionManager,
+  HttpConnectionManagerSchema,
+} from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import type { TypedResource } from './resource.js';
+import { TypeUrl } from './type-url.js';
+
+/** A resource that makes its client ask this server for another one. */
+export interface Reference {
+  readonly typeUrl: TypeUrl;
+  readonly name: string;
+}
+
+const known = new WeakMap<TypedResource, readonly Reference[]>();
+
+/**
+ * What a cluster or listener makes Envoy ask for over ADS: endpoints, routes, extension configs.
+ * Reads each resource once. References to other config sources are another server's affair.
+ */
+export function referencesOf(resource: TypedResource): readonly Reference[] {
+  const before = known.get(resource);
+  if (before !== undefined) {
+    return before;
+  }
+  const references = read(resource);
+  known.set(resource, references);
+  return references;
+}
+
+function read(resource: TypedResource): Reference[] {
+  switch (resource.typeUrl) {
+    case TypeUrl.Cluster:
+      return ofCluster(resource.value);
+    case TypeUrl.Listener:
+      return ofListener(resource.value);
+    default:
+      return [];
+  }
+}
+
+function ofCluster(value: Uint8Array): Reference[] {
+  const cluster = fromBinary(ClusterSchema, value);
+  const { clusterDiscoveryType, edsClusterConfig } = cluster;
+  const isEds =
+    clusterDiscoveryType.case === 'type' &&
+    clusterDiscoveryType.value === Cluster_DiscoveryType.EDS;
+  if (!isEds || !isAds(edsClusterConfig?.edsConfig)) {
+    return [];
+  }
+  return [{ typeUrl: TypeUrl.Endpoint, name: edsClusterConfig?.serviceName || cluster.name }];
+}
+
+function ofListener(value: Uint8Array): Reference[] {
+  const listener = fromBinary(ListenerSchema, value);
+  const chains = listener.defaultFilterChain
+    ? [...listener.filterChains, listener.defaultFilterChain]
+    : listener.filterChains;
+  const managers = chains.flatMap(({ filters }) => filters.flatMap(managerOf));
+  const api = unpacked(HttpConnectionManagerSchema, listener.apiListener?.apiListener);
+  return [...managers, ...(api ? [api] : [])].flatMap(ofManager);
+}
+
+function managerOf(filter: Filter): HttpConnectionManager[] {
+  const { configType } = filter;
+  const manager =
+    configType.case === 'typedConfig'
+      ? unpacked(HttpConnectionManagerSchema, configType.value)
+      : undefined;
+  return manager ? [manager] : [];
+}
+
+function ofManager({ routeSpecifier, httpFilters }: HttpConnectionManager): Reference[] {
+  const references: Reference[] = [];
+  if (routeSpecifier.case === 'rds' && isAds(routeSpecifier.value.configSource)) {
+    references.push({ typeUrl: TypeUrl.Route, name: routeSpecifier.value.routeConfigName });
+  }
+  for (const { name, configType } of httpFilters) {
+    if (configType.case === 'configDiscovery' && isAds(configType.value.configSource)) {
+      references.push({ typeUrl: TypeUrl.ExtensionConfig, name });
+    }
+  }
+  return references;
+}
+
+function isAds(source: ConfigSource | undefined): boolean {
+  return (
+    source?.configSourceSpecifier.case === 'ads' || source?.configSourceSpecifier.case === 'self'
+  );
+}
+
+function unpacked<Desc extends DescMessage>(
+  schema: Desc,
+  any: { readonly typeUrl: string; readonly value: Uint8Array } | undefined,
+): MessageShape<Desc> | undefined {
+  return any?.typeUrl === `type.googleapis.com/${schema.typeName}`
+    ? fromBinary(schema, any.value)
+    : undefined;
+}

@@ -1,0 +1,240 @@
+import { callHook, type Hooks, type StreamInfo } from './hooks.js';
+import { removalOrder, updatePhases } from './ordering.js';
+import { PhaseGate } from './phase-gate.js';
+import { referencesOf } from './references.js';
+import type { TypedResource } from './resource.js';
+import type { ResourceSet } from './resource-set.js';
+import type { ResourceSource } from './resource-source.js';
+import { type TypeStatus, TypeStatusBoard } from './status.js';
+import type { Answer, NextOptions, Subscription, Update } from './subscription.js';
+import { TypeUrl } from './type-url.js';
+
+/** What differs between the variants of the protocol. */
+export interface Variant<Request> {
+  readonly subscription: (typeUrl: TypeUrl) => Subscription<Request>;
+  readonly encode: (typeUrl: TypeUrl, update: Update, nonce: string) => Buffer;
+}
+
+export interface SessionOptions<Request> {
+  readonly variant: Variant<Request>;
+  readonly stream: StreamInfo;
+  readonly source: ResourceSource;
+  readonly hooks: Hooks;
+  /** Writes one message; calls `flushed` when the transport can take the next. */
+  readonly write: (message: Buffer, flushed: () => void) => void;
+  readonly responseBytesMax: number;
+  /** How long a phase may wait for the client's answers before the next begins anyway. */
+  readonly phaseWaitMs: number;
+}
+
+interface TypeState<Request> {
+  readonly subscription: Subscription<Request>;
+  readonly board: TypeStatusBoard;
+  adopted: boolean;
+}
+
+/**
+ * One client's stream: feeds requests to the subscriptions of each type and sends what they have to
+ * say, in order, one message at a time. Nothing is queued: a message is made from the newest
+ * resources at the moment when the transport can take it, so a slow client skips states instead of
+ * piling them up.
+ */
+export class StreamSession<Request> {
+  readonly #options: SessionOptions<Request>;
+  readonly #types = new Map<TypeUrl, TypeState<Request>>();
+  readonly #unwatch: () => void;
+  /** Names of endpoints that must follow clusters which have just been sent. */
+  readonly #endpointsDue = new Set<string>();
+  #nonceCount = 0;
+  #writing = false;
+  #closed = false;
+  #scheduled = false;
+  readonly #gates: readonly PhaseGate[];
+
+  constructor(options: SessionOptions<Request>) {
+    this.#options = options;
+    this.#gates = updatePhases.map(() => new PhaseGate(options.phaseWaitMs, () => this.#flush()));
+    this.#unwatch = options.source.watch(this.nodeId, () => this.#schedule());
+  }
+
+  get nodeId(): string {
+    return this.#options.stream.node.id;
+  }
+
+  get stream(): StreamInfo {
+    return this.#options.stream;
+  }
+
+  request(typeUrl: TypeUrl, request: Request): void {
+    const { hooks, stream } = this.#options;
+    const state = this.#type(typeUrl);
+    const answers = state.subscription.apply(request);
+    this.#renewDueEndpoints();
+    const now = Date.now();
+    for (const answer of answers) {
+      state.board.answered(answer, now);
+      this.#report(typeUrl, answer);
+    }
+    callHook(hooks.request, { stream, typeUrl, names: state.subscription.names() });
+    if (answers.length > 0) {
+      this.#statusChanged(typeUrl);
+    }
+    this.#flush();
+  }
+
+  status(): TypeStatus[] {
+    return [...this.#types].map(([typeUrl, { subscription, board }]) => ({
+      typeUrl,
+      subscribed: subscription.names(),
+      resources: board.resources(),
+    }));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#unwatch();
+    for (const gate of this.#gates) {
+      gate.close();
+    }
+  }
+
+  /** Several changes of a source in one turn of the event loop become one response. */
+  #schedule(): void {
+    if (this.#scheduled || this.#closed) {
+      return;
+    }
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#writing || this.#closed) {
+      return;
+    }
+    const due = this.#due();
+    if (due === undefined) {
+      return;
+    }
+    const { typeUrl, state, update } = due;
+    const { hooks, stream, variant, write } = this.#options;
+    this.#nonceCount += 1;
+    const nonce = String(this.#nonceCount);
+    const news = state.board.news(update);
+    state.subscription.sent(update, nonce);
+    state.board.sent(update, Date.now());
+    this.#writing = true;
+    write(variant.encode(typeUrl, update, nonce), () => {
+      this.#writing = false;
+      this.#flush();
+    });
+    if (typeUrl === TypeUrl.Cluster) {
+      this.#renewEndpoints(news);
+    }
+    callHook(hooks.responded, { stream, typeUrl, nonce, update });
+    this.#statusChanged(typeUrl);
+  }
+
+  /**
+   * A cluster that Envoy updates is only ready when "a new ClusterLoadAssignment response is supplied
+   * by management server even though there is no change in endpoints", but Envoy does not ask for it
+   * again: without this it waits until its initial_fetch_timeout, 15 s.
+   * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-warming
+   */
+  #renewEndpoints(clusters: readonly TypedResource[]): void {
+    for (const { name } of clusters.flatMap(referencesOf)) {
+      this.#endpointsDue.add(name);
+    }
+    this.#renewDueEndpoints();
+  }
+
+  /**
+   * After a reconnect the clusters may be sent before the client has said which endpoints it holds;
+   * what is due is due then.
+   */
+  #renewDueEndpoints(): void {
+    const endpoints = this.#types.get(TypeUrl.Endpoint);
+    if (endpoints !== undefined) {
+      endpoints.subscription.sendAgain(this.#endpointsDue);
+      this.#endpointsDue.clear();
+    }
+  }
+
+  /** The first thing that may be sent now: see `updatePhases` and `removalOrder`. */
+  #due(): { typeUrl: TypeUrl; state: TypeState<Request>; update: Update } | undefined {
+    for (const [index, phase] of updatePhases.entries()) {
+      for (const typeUrl of phase) {
+        const due = this.#dueOf(typeUrl, false);
+        if (due !== undefined) {
+          return due;
+        }
+      }
+      const waiting = phase.some((type) => this.#types.get(type)?.subscription.awaitsAnswer);
+      if (this.#gates[index]?.holds(waiting)) {
+        return undefined;
+      }
+    }
+    for (const typeUrl of removalOrder) {
+      const due = this.#dueOf(typeUrl, true);
+      if (due !== undefined) {
+        return due;
+      }
+    }
+    return undefined;
+  }
+
+  #dueOf(typeUrl: TypeUrl, removals: boolean) {
+    const state = this.#types.get(typeUrl);
+    const set = state && this.#options.source.get(this.nodeId, typeUrl);
+    if (state === undefined || set === undefined) {
+      return undefined;
+    }
+    this.#adopt(typeUrl, state, set);
+    const options: NextOptions = { removals, maxBytes: this.#options.responseBytesMax };
+    const update = state.subscription.next(set, options);
+    return update && { typeUrl, state, update };
+  }
+
+  #adopt(typeUrl: TypeUrl, state: TypeState<Request>, set: ResourceSet): void {
+    if (state.adopted) {
+      return;
+    }
+    state.adopted = true;
+    const adopted = state.subscription.adopt(set);
+    if (adopted.length > 0) {
+      state.board.adopted(adopted, Date.now());
+      this.#statusChanged(typeUrl);
+    }
+  }
+
+  #type(typeUrl: TypeUrl): TypeState<Request> {
+    const known = this.#types.get(typeUrl);
+    if (known !== undefined) {
+      return known;
+    }
+    const state: TypeState<Request> = {
+      subscription: this.#options.variant.subscription(typeUrl),
+      board: new TypeStatusBoard(typeUrl),
+      adopted: false,
+    };
+    this.#types.set(typeUrl, state);
+    return state;
+  }
+
+  #report(typeUrl: TypeUrl, answer: Answer): void {
+    const { hooks, stream } = this.#options;
+    const event = { stream, typeUrl, nonce: answer.nonce, update: answer.update };
+    if (answer.kind === 'ack') {
+      callHook(hooks.acked, event);
+    } else {
+      const { rejection, retried } = answer;
+      callHook(hooks.nacked, { ...event, rejection, retried });
+    }
+  }
+
+  #statusChanged(typeUrl: TypeUrl): void {
+    callHook(this.#options.hooks.statusChanged, { nodeId: this.nodeId, typeUrl });
+  }
+}

@@ -1,0 +1,73 @@
+import type { TypedResource } from './resource.js';
+import type { ResourceSet } from './resource-set.js';
+import type { TypeUrl } from './type-url.js';
+
+/** Why a client rejected a response (its `error_detail`). */
+export interface Rejection {
+  /** A google.rpc.Code. */
+  readonly code: number;
+  readonly message: string;
+}
+
+/** The content of one response, before it has a nonce. */
+export interface Update {
+  readonly resources: readonly TypedResource[];
+  /** Names that the client loses with this response. */
+  readonly removed: readonly string[];
+  /** The version of the type as a whole. */
+  readonly version: string;
+}
+
+/** A client's word on a response that it was sent. */
+export type Answer =
+  | { readonly kind: 'ack'; readonly nonce: string; readonly update: Update }
+  | {
+      readonly kind: 'nack';
+      readonly nonce: string;
+      readonly update: Update;
+      readonly rejection: Rejection;
+      /**
+       * True when the response is about to be sent again in parts to find out which resource was
+       * meant; the answers to the parts say it.
+       */
+      readonly retried: boolean;
+    };
+
+export interface NextOptions {
+  /**
+   * Whether resources that are gone may be taken from the client now. Make before break: they stay
+   * until everything that may refer to them has been replaced. Names that the client has asked for
+   * and that do not exist are answered at once, whatever this says.
+   */
+  readonly removals: boolean;
+  /** A response holds at least one resource and, if it can be split, not more bytes than this. */
+  readonly maxBytes: number;
+}
+
+/**
+ * What the server knows about one client's subscription to one type on one stream. Pure state: no
+ * clock, no I/O. Whoever owns it feeds it requests, asks what is to be sent, and reports what was.
+ */
+export interface Subscription<Request> {
+  readonly typeUrl: TypeUrl;
+  /** Takes in a request; returns the answers that it carries for earlier responses. */
+  apply(request: Request): readonly Answer[];
+  /**
+   * Resources that the client already holds by its own word, out of what is to be offered. To be
+   * called once, before the first `next`.
+   */
+  adopt(set: ResourceSet): readonly TypedResource[];
+  /** What is to be sent now, or undefined when there is nothing. */
+  next(set: ResourceSet, options: NextOptions): Update | undefined;
+  /** Records that the update from `next` went out under a nonce. */
+  sent(update: Update, nonce: string): void;
+  /**
+   * Has these names sent again, as far as the client subscribes to them and they exist, although
+   * they have not changed.
+   */
+  sendAgain(names: Iterable<string>): void;
+  /** Whether a response waits for the client's answer. */
+  readonly awaitsAnswer: boolean;
+  /** The names that the client has asked for; '*' among them for a wildcard. */
+  names(): string[];
+}
