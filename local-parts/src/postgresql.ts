@@ -29,8 +29,7 @@ export async function postgresqlProcess(settings: PostgresqlSettings): Promise<L
   const data = join(settings.directory, 'data');
   if (!(await exists(join(data, 'PG_VERSION'))))
     await initialise(programs.initdb, asUser, data, settings);
-  // A server that was killed leaves this file; a process id in it may by now be another program's.
-  await rm(join(data, 'postmaster.pid'), { force: true });
+  await removeStaleLock(data);
   return {
     name: 'postgresql',
     command: [
@@ -109,6 +108,15 @@ async function initialise(
   } finally {
     await rm(passwordFile, { force: true });
   }
+}
+
+/** A server that was killed leaves its process id; by now that number may be another program's, which PostgreSQL would wait for. */
+async function removeStaleLock(data: string): Promise<void> {
+  const lock = join(data, 'postmaster.pid');
+  const pid = (await readFile(lock, 'utf8').catch(() => '')).split('\n')[0]?.trim();
+  if (!pid) return;
+  const program = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
+  if (program.trim() !== 'postgres') await rm(lock, { force: true });
 }
 
 /**

@@ -45,7 +45,10 @@ export async function valkeyProcess(settings: {
   readonly binary: string;
   readonly directory: string;
   readonly port: number;
+  /** Of the user `default`, who may do everything. */
   readonly password: string;
+  /** File of users that replaces the password setting; it must define `default` too. */
+  readonly userFile?: string;
 }): Promise<LocalProcess> {
   await mkdir(settings.directory, { recursive: true, mode: 0o700 });
   return {

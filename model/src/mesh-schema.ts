@@ -54,7 +54,7 @@ export const ServiceFile = z
     team: Name.describe('The team that owns the service'),
     product: Name,
     tier: z.enum(['critical', 'standard', 'best-effort']),
-    language: z.enum(['typescript', 'python', 'go']),
+    language: z.enum(['typescript', 'javascript', 'python', 'go']),
     description: z.string().min(1),
     command: z
       .array(z.string().min(1))

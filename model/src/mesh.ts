@@ -42,7 +42,7 @@ export type Tier = 'critical' | 'standard' | 'best-effort';
 /** Which store a service keeps its data in; each service has a database of its own. */
 export type DatastoreKind = 'postgresql' | 'valkey' | 'none';
 
-export type Language = 'typescript' | 'python' | 'go';
+export type Language = 'typescript' | 'javascript' | 'python' | 'go';
 
 /** What a team deploys. */
 export interface Service {

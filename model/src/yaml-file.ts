@@ -44,7 +44,11 @@ export function parseYamlFile<T>(text: string, file: string, schema: z.ZodType<T
   const lineOf = (at: readonly PropertyKey[]) => lineAt(document, lines, at);
   const result = schema.safeParse(document.toJS({ maxAliasCount: 100 }));
   if (!result.success) {
-    throw new MeshError(result.error.issues.flatMap((issue) => problemsOf(issue, file, lineOf)));
+    throw new MeshError(
+      result.error.issues.flatMap((issue) =>
+        problemsOf(issue, file, lineOf, (at) => document.hasIn(at)),
+      ),
+    );
   }
   return { value: result.data, lineOf };
 }
@@ -53,6 +57,7 @@ function problemsOf(
   issue: z.core.$ZodIssue,
   file: string,
   lineOf: (path: readonly PropertyKey[]) => number,
+  isPresent: (path: readonly PropertyKey[]) => boolean,
 ): Problem[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
@@ -62,8 +67,11 @@ function problemsOf(
       hint: 'remove it or check its spelling',
     }));
   }
-  const where = issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
-  return [{ file, line: lineOf(issue.path), message: `${where}${issue.message}` }];
+  const line = lineOf(issue.path);
+  const field = issue.path.join('.');
+  if (field !== '' && !isPresent(issue.path))
+    return [{ file, line, message: `${field} is missing` }];
+  return [{ file, line, message: field === '' ? issue.message : `${field}: ${issue.message}` }];
 }
 
 function lineAt(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number {

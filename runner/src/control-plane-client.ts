@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises';
+import type { Instance } from '@dotline/model/instance';
+import type { Revision } from '@dotline/model/revision';
+import { Agent, fetch } from 'undici';
+import { z } from 'zod';
+import type { Subject } from './identity.js';
+
+const Signed = z.object({ certificate: z.string(), bundle: z.string(), notAfterMs: z.number() });
+const REQUEST_TIMEOUT_MS = 5000;
+
+/** The control plane refused, with its reason. */
+export class ControlPlaneError extends Error {
+  override readonly name = 'ControlPlaneError';
+
+  constructor(
+    readonly status: number,
+    reason: string,
+  ) {
+    super(`control plane: ${reason}`);
+  }
+}
+
+/** The control plane's HTTPS API as a host uses it. */
+export class ControlPlaneClient {
+  #agent: Agent | undefined;
+
+  constructor(
+    private readonly settings: {
+      readonly url: string;
+      readonly caBundle: string;
+      readonly joinToken: string;
+    },
+  ) {}
+
+  /** Has a certificate request (PEM) signed for a service or a part of the platform. */
+  async signCertificate(subject: Subject, csr: string): Promise<z.infer<typeof Signed>> {
+    return Signed.parse(await this.#call('POST', '/v1/certificates', { ...subject, csr }));
+  }
+
+  /** Says which instances this host runs; the list is complete each time. */
+  async putInstances(host: string, instances: readonly Instance[]): Promise<void> {
+    await this.#call('PUT', '/v1/instances', { host, instances });
+  }
+
+  /** The live revision, or `undefined` while there is none yet. */
+  async revision(): Promise<Revision | undefined> {
+    try {
+      return (await this.#call('GET', '/v1/revision')) as Revision;
+    } catch (error) {
+      if (error instanceof ControlPlaneError && (error.status === 404 || error.status === 503))
+        return undefined;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#agent?.close();
+  }
+
+  async #call(method: string, path: string, body?: unknown): Promise<unknown> {
+    this.#agent ??= new Agent({ connect: { ca: await readFile(this.settings.caBundle) } });
+    const response = await fetch(this.settings.url + path, {
+      method,
+      dispatcher: this.#agent,
+      headers: {
+        authorization: `Bearer ${this.settings.joinToken}`,
+        'content-type': 'application/json',
+      },
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok)
+      throw new ControlPlaneError(
+        response.status,
+        text.slice(0, 500) || `status ${response.status}`,
+      );
+    return text === '' ? undefined : JSON.parse(text);
+  }
+}

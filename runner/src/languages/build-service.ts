@@ -1,0 +1,55 @@
+import { mkdir } from 'node:fs/promises';
+import { delimiter } from 'node:path';
+import type { Service } from '@dotline/model/mesh';
+import { BuildError } from './build-error.js';
+import { buildGo } from './go.js';
+import { nearestFile } from './nearest-file.js';
+import { pythonEnvironment } from './python.js';
+
+/** A service that is ready to be started. */
+export interface BuiltService {
+  readonly command: readonly [string, ...string[]];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/**
+ * Prepares a service by its language: Go programs are compiled, Python services get the virtual
+ * environment of the nearest `requirements.txt`, TypeScript runs as `npm run build` made it.
+ * @throws BuildError
+ */
+export async function buildService(
+  service: Service,
+  meshDirectory: string,
+  buildDirectory: string,
+): Promise<BuiltService> {
+  await mkdir(buildDirectory, { recursive: true });
+  const [program, ...args] = service.command;
+  if (program === undefined)
+    throw new BuildError(service.name, 'its command is empty.', `See ${service.file}`);
+  switch (service.language) {
+    case 'go': {
+      const binary = await buildGo(service, buildDirectory);
+      const command = [program, ...args].map((part) => part.replaceAll('{binary}', binary));
+      return { command: command as [string, ...string[]], environment: {} };
+    }
+    case 'python': {
+      const requirements = await nearestFile(service.directory, 'requirements.txt', meshDirectory);
+      if (requirements === undefined) return { command: [program, ...args], environment: {} };
+      const python = await pythonEnvironment(requirements);
+      return {
+        command: [program, ...args],
+        environment: {
+          PATH: `${python.programs}${delimiter}${process.env.PATH ?? ''}`,
+          PYTHONPATH: python.root,
+          PYTHONUNBUFFERED: '1',
+        },
+      };
+    }
+    case 'typescript':
+    case 'javascript':
+      return {
+        command: [program === 'node' ? process.execPath : program, ...args],
+        environment: {},
+      };
+  }
+}

@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import { access, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { cacheDirectory } from '@dotline/local-parts/cache-directory';
+import { findOnPath } from '@dotline/local-parts/find-on-path';
+import { ExecaError, execa } from 'execa';
+import { BuildError } from './build-error.js';
+
+const INSTALL_TIMEOUT_MS = 600_000;
+
+/** A virtual environment with everything that one `requirements.txt` names. */
+export interface PythonEnvironment {
+  /** Folder of `python` and the installed programs, to put first on PATH. */
+  readonly programs: string;
+  /** Folder of the `requirements.txt`: the root of the services' own packages. */
+  readonly root: string;
+}
+
+/**
+ * Makes the virtual environment of a `requirements.txt`, once for each content and Python version.
+ * @throws BuildError when Python, its venv module or a package is missing
+ */
+export async function pythonEnvironment(requirements: string): Promise<PythonEnvironment> {
+  const python = await findOnPath('python3');
+  if (python === undefined)
+    throw new BuildError(requirements, 'python3 is not on PATH.', 'Install Python 3.11 or newer.');
+  const { stdout: version } = await execa(python, ['-c', 'import sys; print(sys.version)']);
+  const hash = createHash('sha256')
+    .update(version)
+    .update(await readFile(requirements))
+    .digest('hex')
+    .slice(0, 16);
+  const directory = await cacheDirectory(`python-${hash}`);
+  const environment = { programs: join(directory, 'bin'), root: dirname(requirements) };
+  const complete = join(directory, 'complete');
+  if (
+    await access(complete).then(
+      () => true,
+      () => false,
+    )
+  )
+    return environment;
+  try {
+    await execa(python, ['-m', 'venv', '--clear', directory], { timeout: INSTALL_TIMEOUT_MS });
+    await execa(
+      join(environment.programs, 'python'),
+      ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements],
+      {
+        timeout: INSTALL_TIMEOUT_MS,
+      },
+    );
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true });
+    const output = error instanceof ExecaError ? `${error.stdout}\n${error.stderr}` : String(error);
+    const hint = /ensurepip|venv/.test(output)
+      ? 'Install the venv module (Debian: apt-get install python3-venv).'
+      : 'Check the network and pip configuration.';
+    throw new BuildError(requirements, output, hint);
+  }
+  await writeFile(complete, '');
+  return environment;
+}

@@ -1,0 +1,257 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Binary, ensureBinary } from '@dotline/local-parts/binary';
+import { envoySource } from '@dotline/local-parts/envoy';
+import type { LocalProcess } from '@dotline/local-parts/local-process';
+import { opaSource } from '@dotline/local-parts/opa';
+import { postgresqlProcess, postgresqlUrl } from '@dotline/local-parts/postgresql';
+import { waitUntilReady } from '@dotline/local-parts/start-local-process';
+import { ensureValkey, valkeyProcess } from '@dotline/local-parts/valkey';
+import type { Mesh } from '@dotline/model/mesh';
+import type { Revision } from '@dotline/model/revision';
+import { ControlPlaneClient } from './control-plane-client.js';
+import {
+  type DatastoreAdministration,
+  providePlatformDatabase,
+  providePostgresqlAccess,
+  reloadValkeyUsers,
+  writeValkeyUsers,
+} from './datastore-access.js';
+import { renewIdentity } from './identity.js';
+import { HOST, InstanceHost } from './instance-host.js';
+import { loopbackPrefix, type MeshFolders, type MeshState } from './mesh-state.js';
+import * as platform from './platform-processes.js';
+import { ProcessRegistry } from './process-registry.js';
+import { type Death, Supervisor } from './supervisor.js';
+
+const READY_TIMEOUT_MS = 60_000;
+const PROBE_EVERY_MS = 1_000;
+/** In probes. */
+const HEARTBEAT_EVERY = 5;
+const REVISION_EVERY = 2;
+
+/** What the mesh tells its starter while it lives. */
+export interface LocalMeshEvents {
+  died(death: Death): void;
+  problem(service: string, error: unknown): void;
+}
+
+/** The programs that are not npm packages. */
+export interface Programs {
+  readonly envoy: Binary;
+  readonly opa: Binary;
+  readonly valkey: Binary;
+}
+
+/** Finds or installs Envoy, OPA and Valkey. @throws PartError */
+export async function ensurePrograms(): Promise<Programs> {
+  const [envoy, valkey, opa] = await Promise.all([
+    ensureBinary(envoySource),
+    ensureValkey(),
+    ensureBinary(opaSource),
+  ]);
+  return { envoy, opa, valkey };
+}
+
+/**
+ * Everything of one mesh on this machine: stores, platform, services with their sidecars. The steps
+ * are called in their order; `stop` undoes whatever was started.
+ */
+export class LocalMesh {
+  readonly #supervisor: Supervisor;
+  readonly #registry: ProcessRegistry;
+  readonly #addresses: platform.PlatformAddresses;
+  readonly #controlPlane: ControlPlaneClient;
+  #host: InstanceHost | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #ticks = 0;
+  #ticking = false;
+  #collectorRenewAtMs = 0;
+  #revision: Revision | undefined;
+
+  constructor(
+    private readonly folders: MeshFolders,
+    private readonly state: MeshState,
+    private readonly programs: Programs,
+    private readonly events: LocalMeshEvents,
+  ) {
+    this.#registry = new ProcessRegistry(join(folders.root, 'processes.json'));
+    this.#supervisor = new Supervisor(folders.logs, this.#registry, (death) => this.#died(death));
+    this.#addresses = platform.platformAddresses(folders, state);
+    this.#controlPlane = new ControlPlaneClient({
+      url: this.#addresses.controlPlaneUrl,
+      caBundle: this.#addresses.caBundle,
+      joinToken: state.secrets.joinToken,
+    });
+  }
+
+  /** PostgreSQL, Valkey and ClickHouse, each unless a variable names a real cluster. */
+  async startStores(): Promise<void> {
+    const { ports, secrets } = this.state;
+    const starts: Promise<void>[] = [];
+    if (process.env.DATABASE_URL === undefined) {
+      const settings = {
+        directory: join(this.folders.data, 'postgresql'),
+        port: ports.postgresql,
+        password: secrets.postgresql,
+      };
+      starts.push(
+        postgresqlProcess(settings)
+          .then((postgresql) => this.#start(postgresql))
+          .then(() =>
+            providePlatformDatabase(
+              postgresqlUrl(settings, 'postgres'),
+              platform.PLATFORM_DATABASE,
+            ),
+          ),
+      );
+    }
+    if (process.env.REDIS_URL === undefined) {
+      const settings = {
+        binary: this.programs.valkey.path,
+        directory: join(this.folders.data, 'valkey'),
+        port: ports.valkey,
+        password: secrets.valkey,
+        userFile: this.#datastores().valkeyUserFile,
+      };
+      await writeValkeyUsers([], this.#datastores());
+      starts.push(valkeyProcess(settings).then((valkey) => this.#start(valkey)));
+    }
+    if (process.env.CLICKHOUSE_URL === undefined)
+      starts.push(this.#start(platform.clickhouseProcess(this.#context())));
+    await Promise.all(starts);
+  }
+
+  /** The control plane; resolves when a revision is live. */
+  async startControlPlane(): Promise<Revision> {
+    await mkdir(join(this.folders.data, 'certificate-authority'), { recursive: true, mode: 0o700 });
+    await this.#start(platform.controlPlaneProcess(this.#context(), this.programs.opa.path));
+    const revision = await this.#controlPlane.revision();
+    if (revision === undefined)
+      throw new Error('the control plane is healthy without a live revision');
+    this.#revision = revision;
+    return revision;
+  }
+
+  /** Collector, SLO evaluator and page server. */
+  async startObservers(pagePort: number): Promise<void> {
+    await this.#renewCollectorIdentity();
+    await this.#start(platform.collectorProcess(this.#context()));
+    await Promise.all([
+      this.#start(platform.sloProcess(this.#context())),
+      this.#start(platform.pageServerProcess(this.#context(), pagePort)),
+    ]);
+  }
+
+  /** Services with their sidecars; from here on the mesh follows its revisions by itself. */
+  async startInstances(revision: Revision): Promise<void> {
+    this.#host = new InstanceHost(
+      {
+        folders: this.folders,
+        loopbackPrefix: loopbackPrefix(this.folders.mesh),
+        envoyPath: this.programs.envoy.path,
+        xds: { address: '127.0.0.1', port: this.state.ports.xds },
+        datastores: this.#datastores(),
+        onProblem: (service, error) => this.events.problem(service, error),
+      },
+      this.#supervisor,
+      this.#controlPlane,
+    );
+    await this.#reconcile(revision.mesh);
+    this.#timer = setInterval(() => void this.#tick(), PROBE_EVERY_MS);
+  }
+
+  /** How many instances take traffic now, of how many. */
+  readiness(): { readonly ready: number; readonly all: number } {
+    const instances = this.#host?.instances() ?? [];
+    return {
+      ready: instances.filter(({ state }) => state === 'ready').length,
+      all: instances.length,
+    };
+  }
+
+  /** Ends everything in the reverse order of its need; leaves no process behind. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    const names = this.#supervisor.names();
+    const of = (prefix: string) => names.filter((name) => name.startsWith(prefix));
+    const stores = ['clickhouse', 'valkey', 'postgresql'];
+    const services = [of('app-'), of('sidecar-')];
+    const rest = names.filter((name) => !stores.includes(name) && !services.flat().includes(name));
+    for (const group of [...services, rest, stores]) {
+      await Promise.all(group.map((name) => this.#supervisor.stop(name)));
+    }
+    await this.#host?.close();
+    await this.#controlPlane.close();
+    await this.#registry.flush();
+  }
+
+  async #start(process_: LocalProcess): Promise<void> {
+    this.#supervisor.start(process_);
+    await waitUntilReady(process_, READY_TIMEOUT_MS);
+  }
+
+  async #reconcile(mesh: Mesh): Promise<void> {
+    const datastores = this.#datastores();
+    await providePostgresqlAccess(mesh.services, datastores);
+    await writeValkeyUsers(mesh.services, datastores);
+    if (process.env.REDIS_URL === undefined) await reloadValkeyUsers(datastores);
+    await this.#host?.reconcile(mesh);
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#ticking || this.#host === undefined) return;
+    this.#ticking = true;
+    this.#ticks += 1;
+    try {
+      const changed = await this.#host.probe();
+      if (changed || this.#ticks % HEARTBEAT_EVERY === 0)
+        await this.#controlPlane.putInstances(HOST, this.#host.instances());
+      if (this.#ticks % REVISION_EVERY === 0) await this.#follow();
+      if (Date.now() > this.#collectorRenewAtMs) await this.#renewCollectorIdentity();
+    } catch {
+      // The control plane or a store is away: the supervisor repairs it, and the next tick tries again.
+    } finally {
+      this.#ticking = false;
+    }
+  }
+
+  async #follow(): Promise<void> {
+    const revision = await this.#controlPlane.revision();
+    if (revision === undefined || revision.id === this.#revision?.id) return;
+    await this.#reconcile(revision.mesh);
+    this.#revision = revision;
+  }
+
+  async #renewCollectorIdentity(): Promise<void> {
+    const directory = this.#addresses.collectorIdentity;
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const notAfterMs = await renewIdentity(
+      directory,
+      { platform: 'collector' },
+      this.#controlPlane,
+    );
+    this.#collectorRenewAtMs = Date.now() + (notAfterMs - Date.now()) / 2;
+  }
+
+  #died(death: Death): void {
+    this.events.died(death);
+    if (this.#host?.markDead(death.name)) {
+      this.#controlPlane.putInstances(HOST, this.#host.instances()).catch(() => undefined);
+    }
+  }
+
+  #context() {
+    return { folders: this.folders, state: this.state, addresses: this.#addresses };
+  }
+
+  #datastores(): DatastoreAdministration {
+    return {
+      postgresqlUrl: this.#addresses.databaseUrl,
+      valkeyUrl: this.#addresses.redisUrl,
+      valkeyUserFile: join(this.folders.data, 'valkey-users.acl'),
+      valkeyPassword: this.state.secrets.valkey,
+      servicesSecret: this.state.secrets.services,
+    };
+  }
+}

@@ -1,0 +1,115 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import getPort from 'get-port';
+import writeFileAtomic from 'write-file-atomic';
+import { z } from 'zod';
+
+/** Where the runner keeps what belongs to one mesh directory. */
+export interface MeshFolders {
+  readonly mesh: string;
+  /** `<mesh>/.dotline`, not tracked by git. */
+  readonly root: string;
+  readonly data: string;
+  readonly logs: string;
+  readonly identities: string;
+  /** Folder of Unix sockets: short, because a socket's path may have 107 bytes at most. */
+  readonly sockets: string;
+}
+
+const PORT_NAMES = [
+  'postgresql',
+  'valkey',
+  'clickhouse',
+  'xds',
+  'controlPlaneApi',
+  'otlpGrpc',
+  'otlpHttp',
+  'collectorHttp',
+  'sloHttp',
+] as const;
+
+const Secrets = z.object({
+  joinToken: z.string(),
+  postgresql: z.string(),
+  valkey: z.string(),
+  clickhouse: z.string(),
+  /** Root of the passwords of the services' own datastore users. */
+  services: z.string(),
+});
+const State = z.object({
+  ports: z.record(z.enum(PORT_NAMES), z.number().int()),
+  secrets: Secrets,
+});
+
+/** Ports and secrets of a mesh, chosen once and kept, so that a second start finds what is there. */
+export type MeshState = z.infer<typeof State>;
+
+/** The folders of a mesh directory, made when they are missing. */
+export async function meshFolders(directory: string): Promise<MeshFolders> {
+  const mesh = resolve(directory);
+  const root = join(mesh, '.dotline');
+  const runtime = process.env.XDG_RUNTIME_DIR ?? tmpdir();
+  const folders: MeshFolders = {
+    mesh,
+    root,
+    data: join(root, 'data'),
+    logs: join(root, 'logs'),
+    identities: join(root, 'identities'),
+    sockets: join(runtime, `dotline-${meshHash(mesh).toString('hex').slice(0, 8)}`),
+  };
+  for (const folder of [
+    folders.root,
+    folders.data,
+    folders.logs,
+    folders.identities,
+    folders.sockets,
+  ]) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  }
+  return folders;
+}
+
+/** Reads the mesh's state; chooses free ports for those that are new or taken by another program now. */
+export async function loadMeshState(folders: MeshFolders): Promise<MeshState> {
+  const path = join(folders.root, 'state.json');
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const stored = text === undefined ? undefined : State.safeParse(JSON.parse(text)).data;
+  const ports = {} as MeshState['ports'];
+  const chosen = new Set<number>();
+  for (const name of PORT_NAMES) {
+    const wanted = stored?.ports[name];
+    const port = await getPort({
+      host: '127.0.0.1',
+      exclude: chosen,
+      ...(wanted === undefined ? {} : { port: wanted }),
+    });
+    chosen.add(port);
+    ports[name] = port;
+  }
+  const state: MeshState = { ports, secrets: stored?.secrets ?? newSecrets() };
+  await writeFileAtomic(path, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
+  return state;
+}
+
+/** A `127.x.y` prefix of the mesh's own, so that several meshes run side by side. */
+export function loopbackPrefix(mesh: string): string {
+  const hash = meshHash(mesh);
+  return `127.${64 + ((hash[0] ?? 0) % 128)}.${hash[1] ?? 0}`;
+}
+
+function meshHash(mesh: string): Buffer {
+  return createHash('sha256').update(mesh).digest();
+}
+
+function newSecrets(): z.infer<typeof Secrets> {
+  const secret = () => randomBytes(24).toString('base64url');
+  return {
+    joinToken: secret(),
+    postgresql: secret(),
+    valkey: secret(),
+    clickhouse: secret(),
+    services: secret(),
+  };
+}

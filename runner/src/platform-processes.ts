@@ -1,0 +1,152 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { LocalProcess } from '@dotline/local-parts/local-process';
+import { postgresqlUrl } from '@dotline/local-parts/postgresql';
+import { Agent, fetch } from 'undici';
+import type { MeshFolders, MeshState } from './mesh-state.js';
+
+const PROBE_TIMEOUT_MS = 2000;
+export const PLATFORM_DATABASE = 'dotline';
+
+/** Where the parts of the platform find each other on this machine. */
+export interface PlatformAddresses {
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly clickhouseUrl: string;
+  readonly controlPlaneUrl: string;
+  /** Root certificate, written by the control plane. */
+  readonly caBundle: string;
+  readonly collectorIdentity: string;
+}
+
+/** Addresses of the embedded stores, unless a variable names a real cluster instead. */
+export function platformAddresses(folders: MeshFolders, state: MeshState): PlatformAddresses {
+  const { ports, secrets } = state;
+  return {
+    databaseUrl:
+      process.env.DATABASE_URL ??
+      postgresqlUrl({ port: ports.postgresql, password: secrets.postgresql }, PLATFORM_DATABASE),
+    redisUrl:
+      process.env.REDIS_URL ?? `redis://default:${secrets.valkey}@127.0.0.1:${ports.valkey}`,
+    clickhouseUrl:
+      process.env.CLICKHOUSE_URL ??
+      `http://dotline:${secrets.clickhouse}@127.0.0.1:${ports.clickhouse}`,
+    controlPlaneUrl: `https://127.0.0.1:${ports.controlPlaneApi}`,
+    caBundle: join(folders.data, 'certificate-authority', 'root.pem'),
+    collectorIdentity: join(folders.identities, 'collector'),
+  };
+}
+
+interface Context {
+  readonly folders: MeshFolders;
+  readonly state: MeshState;
+  readonly addresses: PlatformAddresses;
+}
+
+/** ClickHouse's engine in a process of its own. */
+export function clickhouseProcess({ folders, state }: Context): LocalProcess {
+  return {
+    name: 'clickhouse',
+    command: [process.execPath, entry('@dotline/local-parts/embedded-clickhouse/main')],
+    environment: {
+      CLICKHOUSE_DATA_DIRECTORY: join(folders.data, 'clickhouse'),
+      CLICKHOUSE_PASSWORD: state.secrets.clickhouse,
+      HTTP_LISTEN: loopback(state.ports.clickhouse),
+    },
+    ready: () => answers(`http://${loopback(state.ports.clickhouse)}/ping`),
+  };
+}
+
+export function controlPlaneProcess(
+  { folders, state, addresses }: Context,
+  opaPath: string,
+): LocalProcess {
+  return {
+    name: 'control-plane',
+    command: [process.execPath, entry('@dotline/control-plane/main')],
+    environment: {
+      MESH_DIRECTORY: folders.mesh,
+      DATABASE_URL: addresses.databaseUrl,
+      REDIS_URL: addresses.redisUrl,
+      XDS_LISTEN: loopback(state.ports.xds),
+      API_LISTEN: loopback(state.ports.controlPlaneApi),
+      CA_DIRECTORY: join(folders.data, 'certificate-authority'),
+      JOIN_TOKEN: state.secrets.joinToken,
+      COLLECTOR_OTLP_GRPC: loopback(state.ports.otlpGrpc),
+      COLLECTOR_OTLP_HTTP: loopback(state.ports.otlpHttp),
+      SOCKET_DIRECTORY: folders.sockets,
+      IDENTITIES_DIRECTORY: folders.identities,
+      POLICY_CACHE_DIRECTORY: join(folders.root, 'policy-cache'),
+      OPA_PATH: opaPath,
+    },
+    ready: async () => {
+      const dispatcher = new Agent({ connect: { ca: await readFile(addresses.caBundle) } });
+      try {
+        await answers(`${addresses.controlPlaneUrl}/healthz`, dispatcher);
+      } finally {
+        await dispatcher.close();
+      }
+    },
+  };
+}
+
+export function collectorProcess({ state, addresses }: Context): LocalProcess {
+  return {
+    name: 'collector',
+    command: [process.execPath, entry('@dotline/collectors/main')],
+    environment: {
+      CLICKHOUSE_URL: addresses.clickhouseUrl,
+      OTLP_GRPC_LISTEN: loopback(state.ports.otlpGrpc),
+      OTLP_HTTP_LISTEN: loopback(state.ports.otlpHttp),
+      HTTP_LISTEN: loopback(state.ports.collectorHttp),
+      IDENTITY_DIRECTORY: addresses.collectorIdentity,
+    },
+    ready: () => answers(`http://${loopback(state.ports.collectorHttp)}/healthz`),
+  };
+}
+
+export function sloProcess({ state, addresses }: Context): LocalProcess {
+  return {
+    name: 'slo',
+    command: [process.execPath, entry('@dotline/slo/main')],
+    environment: {
+      DATABASE_URL: addresses.databaseUrl,
+      REDIS_URL: addresses.redisUrl,
+      CLICKHOUSE_URL: addresses.clickhouseUrl,
+      HTTP_LISTEN: loopback(state.ports.sloHttp),
+    },
+    ready: () => answers(`http://${loopback(state.ports.sloHttp)}/healthz`),
+  };
+}
+
+export function pageServerProcess({ addresses }: Context, port: number): LocalProcess {
+  return {
+    name: 'page-server',
+    command: [process.execPath, entry('@dotline/topology-ui/main')],
+    environment: {
+      DATABASE_URL: addresses.databaseUrl,
+      REDIS_URL: addresses.redisUrl,
+      CLICKHOUSE_URL: addresses.clickhouseUrl,
+      HTTP_LISTEN: loopback(port),
+    },
+    ready: () => answers(`http://${loopback(port)}/healthz`),
+  };
+}
+
+function loopback(port: number): string {
+  return `127.0.0.1:${port}`;
+}
+
+function entry(specifier: string): string {
+  return fileURLToPath(import.meta.resolve(specifier));
+}
+
+async function answers(url: string, dispatcher?: Agent): Promise<void> {
+  const response = await fetch(url, {
+    signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
+    ...(dispatcher === undefined ? {} : { dispatcher }),
+  });
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`${url} answers ${response.status}`);
+}

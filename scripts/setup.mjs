@@ -1,0 +1,48 @@
+// Installs and builds what a fresh clone lacks. Needs Node alone; everything else comes from package.json.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const NODE_MAJOR_MIN = 20;
+
+/** Runs one step, says what it does and how long it took; ends everything with one line when it fails. */
+export function step(title, command, args, options = {}) {
+  const startedAtMs = Date.now();
+  process.stdout.write(`${title} …\n`);
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
+  if (error !== undefined || status !== 0) {
+    const reason = error === undefined ? `exit code ${status}` : error.message;
+    fail(`${title}: \`${[command, ...args].join(' ')}\` failed (${reason}); its output is above.`);
+  }
+  process.stdout.write(`${title}: done in ${((Date.now() - startedAtMs) / 1000).toFixed(1)} s\n`);
+}
+
+/** Ends with one clear line. */
+export function fail(line) {
+  process.stderr.write(`${line}\n`);
+  process.exit(1);
+}
+
+/** npm packages (when the lock file changed since the last time) and the build (incremental). */
+export function setup() {
+  const major = Number(process.versions.node.split('.')[0]);
+  if (major < NODE_MAJOR_MIN)
+    fail(`Dotline needs Node ${NODE_MAJOR_MIN} or newer; this is ${process.versions.node}.`);
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  const marker = join(root, 'node_modules', '.dotline-lock');
+  if (!existsSync(marker) || readFileSync(marker, 'utf8') !== lock) {
+    step('Installing npm packages', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+    mkdirSync(dirname(marker), { recursive: true });
+    writeFileSync(marker, lock);
+  }
+  step('Building', process.execPath, [
+    join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
+    '-b',
+  ]);
+  step('Building the page', process.execPath, [join(root, 'topology-ui', 'build.mjs')]);
+}
