@@ -1,0 +1,37 @@
+import type { Any } from '@bufbuild/protobuf/wkt';
+import { HttpProtocolOptionsSchema } from 'envoy-control-plane-ts/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
+import { milliseconds } from './duration.js';
+import { typedConfig } from './typed-config.js';
+
+const PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+/** HTTP/2 with pings, so that a peer that died without a word is noticed within 15 s. */
+export const http2Upstream: Record<string, Any> = {
+  [PROTOCOL_OPTIONS]: typedConfig(HttpProtocolOptionsSchema, {
+    upstreamProtocolOptions: {
+      case: 'explicitHttpConfig',
+      value: {
+        protocolConfig: {
+          case: 'http2ProtocolOptions',
+          value: {
+            connectionKeepalive: { interval: milliseconds(10_000), timeout: milliseconds(5000) },
+          },
+        },
+      },
+    },
+  }).value,
+};
+
+/**
+ * HTTP/1.1 whose idle connections end before the other side's do: Node and uvicorn close theirs
+ * after 5 s, and a request sent into a closing connection fails.
+ */
+export const http1Upstream: Record<string, Any> = {
+  [PROTOCOL_OPTIONS]: typedConfig(HttpProtocolOptionsSchema, {
+    commonHttpProtocolOptions: { idleTimeout: milliseconds(2000) },
+    upstreamProtocolOptions: {
+      case: 'explicitHttpConfig',
+      value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } },
+    },
+  }).value,
+};

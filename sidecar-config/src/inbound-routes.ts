@@ -1,0 +1,80 @@
+import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
+import type { Operation } from '@dotline/model/mesh';
+import type { RouteSchema } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_components_pb';
+import {
+  type RouteConfiguration,
+  RouteConfigurationSchema,
+} from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_pb';
+import { deniedRoute, requestFacts } from './denial.js';
+import { milliseconds } from './duration.js';
+import { literal } from './format.js';
+import type { MeshIndex } from './mesh-index.js';
+import { ListenerName, OwnCluster, ROUTE_METADATA } from './names.js';
+import { operationRouteMatch } from './operation-match.js';
+
+type Route = MessageInitShape<typeof RouteSchema>;
+
+/** Longer than the caller's 15 s, so that of two sidecars it is always the caller's that gives up. */
+const REQUEST_TIMEOUT_MS = 16_000;
+
+/** What a service offers: a route for each operation to its app, nothing else. */
+export function inboundRoutes(index: MeshIndex, callee: string): RouteConfiguration {
+  const team = index.teamOf(callee);
+  const owner = { team: team.name, contact: team.contact };
+  return create(RouteConfigurationSchema, {
+    name: ListenerName.inbound,
+    virtualHosts: [
+      {
+        name: ListenerName.inbound,
+        domains: ['*'],
+        routes: [
+          ...index
+            .service(callee)
+            .operations.map((operation) =>
+              operationRoute(operation, { ...owner, edges: edgeRevisions(index, operation) }),
+            ),
+          deniedRoute(
+            {
+              error: 'denied by policy',
+              reason: `${callee} offers no operation of this method and path`,
+              ...requestFacts('%DOWNSTREAM_PEER_URI_SAN%', callee),
+              ask: [literal(team.contact)],
+            },
+            owner,
+          ),
+        ],
+      },
+    ],
+  });
+}
+
+function operationRoute(operation: Operation, metadata: JsonObject): Route {
+  return {
+    name: operation.id,
+    match: operationRouteMatch(operation),
+    metadata: { filterMetadata: { [ROUTE_METADATA]: metadata } },
+    action: {
+      case: 'route',
+      value: {
+        clusterSpecifier: { case: 'cluster', value: OwnCluster.app },
+        timeout: milliseconds(REQUEST_TIMEOUT_MS),
+        // The app closed its idle connection or restarts: the request was not sent yet.
+        retryPolicy: {
+          retryOn: 'connect-failure,reset-before-request',
+          numRetries: 3,
+          retryBackOff: { baseInterval: milliseconds(50), maxInterval: milliseconds(500) },
+        },
+      },
+    },
+  };
+}
+
+/** For each edge that agrees on the operation, the revision that the access log names. */
+function edgeRevisions(index: MeshIndex, operation: Operation): JsonObject {
+  return Object.fromEntries(
+    index
+      .inboundEdges(operation.service)
+      .filter((edge) => edge.operations.some((agreed) => agreed.operation === operation.id))
+      .map((edge) => [edge.id, index.edgeRevision(edge)]),
+  );
+}

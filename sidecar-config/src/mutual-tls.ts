@@ -1,0 +1,92 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { TransportSocketSchema } from 'envoy-control-plane-ts/gen/envoy/config/core/v3/base_pb';
+import { ApiVersion } from 'envoy-control-plane-ts/gen/envoy/config/core/v3/config_source_pb';
+import {
+  SubjectAltNameMatcher_SanType,
+  TlsParameters_TlsProtocol,
+} from 'envoy-control-plane-ts/gen/envoy/extensions/transport_sockets/tls/v3/common_pb';
+import type { SdsSecretConfigSchema } from 'envoy-control-plane-ts/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb';
+import {
+  type CommonTlsContextSchema,
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from 'envoy-control-plane-ts/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb';
+import type { StringMatcherSchema } from 'envoy-control-plane-ts/gen/envoy/type/matcher/v3/string_pb';
+import { IdentitySecret } from './identity-secret.js';
+import { SidecarPath } from './sidecar-directory.js';
+import { typedConfig } from './typed-config.js';
+
+type StringMatch = NonNullable<MessageInitShape<typeof StringMatcherSchema>['matchPattern']>;
+type TransportSocket = MessageInitShape<typeof TransportSocketSchema>;
+
+/**
+ * TLS to a peer that must be exactly `spiffeId`, with the sidecar's own certificate.
+ * @param identityDirectory where the certificate is; the sidecar's working directory knows it
+ */
+export function tlsToPeer(
+  spiffeId: string,
+  identityDirectory: string = SidecarPath.identity,
+): TransportSocket {
+  return {
+    name: 'envoy.transport_sockets.tls',
+    configType: typedConfig(UpstreamTlsContextSchema, {
+      commonTlsContext: commonContext({ case: 'exact', value: spiffeId }, identityDirectory),
+    }),
+  };
+}
+
+/** TLS from callers that must show a certificate of one of the mesh's services. */
+export function tlsFromServices(trustDomain: string): TransportSocket {
+  return {
+    name: 'envoy.transport_sockets.tls',
+    configType: typedConfig(DownstreamTlsContextSchema, {
+      requireClientCertificate: true,
+      commonTlsContext: commonContext(
+        { case: 'prefix', value: `spiffe://${trustDomain}/service/` },
+        SidecarPath.identity,
+      ),
+    }),
+  };
+}
+
+function commonContext(
+  peer: StringMatch,
+  identityDirectory: string,
+): MessageInitShape<typeof CommonTlsContextSchema> {
+  return {
+    tlsParams: {
+      tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+      // Envoy's clients stop at 1.2 unless told.
+      tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+    },
+    alpnProtocols: ['h2'],
+    tlsCertificateSdsSecretConfigs: [secretFile(IdentitySecret.certificate, identityDirectory)],
+    validationContextType: {
+      case: 'combinedValidationContext',
+      value: {
+        defaultValidationContext: {
+          matchTypedSubjectAltNames: [
+            { sanType: SubjectAltNameMatcher_SanType.URI, matcher: { matchPattern: peer } },
+          ],
+        },
+        validationContextSdsSecretConfig: secretFile(IdentitySecret.bundle, identityDirectory),
+      },
+    },
+  };
+}
+
+function secretFile(
+  secret: { readonly name: string; readonly file: string },
+  directory: string,
+): MessageInitShape<typeof SdsSecretConfigSchema> {
+  return {
+    name: secret.name,
+    sdsConfig: {
+      configSourceSpecifier: {
+        case: 'pathConfigSource',
+        value: { path: `${directory}/${secret.file}`, watchedDirectory: { path: directory } },
+      },
+      resourceApiVersion: ApiVersion.V3,
+    },
+  };
+}

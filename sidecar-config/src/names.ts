@@ -1,0 +1,37 @@
+/**
+ * Names that sidecars and the control plane share. They carry no content, so that a change of
+ * policy changes what a name holds and never the name. A service's name is a DNS label, hence the
+ * colon keeps the sidecar's own clusters apart from those of callees.
+ */
+
+/** Listeners, and the route configurations that two of them take by the same name. */
+export const ListenerName = {
+  outbound: 'outbound',
+  inbound: 'inbound',
+  telemetry: 'telemetry',
+} as const;
+
+/** ECDS name of the RBAC filter: who may call this service. */
+export const INBOUND_AUTHORIZATION = 'inbound-authorization';
+
+/** Clusters that are no callee. */
+export const OwnCluster = {
+  app: 'dotline:app',
+  collectorGrpc: 'dotline:collector-grpc',
+  collectorHttp: 'dotline:collector-http',
+  controlPlane: 'dotline:control-plane',
+  /** Instances of the sidecar's own service: the measure of zone-aware balancing. */
+  self: 'dotline:self',
+} as const;
+
+/** Route name of everything that no edge allows, on both sides. */
+export const DENIED_ROUTE = 'denied';
+
+/** Filter name under which routes carry what the access log repeats. */
+export const ROUTE_METADATA = 'dotline';
+
+/** Where a sidecar accepts mutual TLS unless its instance says otherwise. */
+export const INBOUND_PORT = 15006;
+
+/** Where a sidecar takes its app's OTLP over HTTP. */
+export const TELEMETRY_PORT = 4318;

@@ -1,0 +1,70 @@
+import { create } from '@bufbuild/protobuf';
+import { platformSpiffeId } from '@dotline/model/spiffe-id';
+import {
+  type Cluster,
+  Cluster_DiscoveryType,
+  ClusterSchema,
+} from 'envoy-control-plane-ts/gen/envoy/config/cluster/v3/cluster_pb';
+import { tcpAddress, unixAddress } from './address.js';
+import { milliseconds } from './duration.js';
+import { http1Upstream, http2Upstream } from './http-upstream.js';
+import { tlsToPeer } from './mutual-tls.js';
+import { OwnCluster } from './names.js';
+import { SidecarPath } from './sidecar-directory.js';
+
+/** An IP address and port of TCP. */
+export interface TcpEndpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The app beside the sidecar. */
+export function appCluster(): Cluster {
+  return create(ClusterSchema, {
+    name: OwnCluster.app,
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
+    connectTimeout: milliseconds(1000),
+    typedExtensionProtocolOptions: http1Upstream,
+    loadAssignment: singleEndpoint(OwnCluster.app, unixAddress(SidecarPath.app)),
+    circuitBreakers: {
+      thresholds: [{ maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 4096 }],
+    },
+  });
+}
+
+/** The collector's two receivers, reached with the sidecar's identity. */
+export function collectorClusters(
+  telemetry: { readonly grpc: TcpEndpoint; readonly http: TcpEndpoint },
+  trustDomain: string,
+): Cluster[] {
+  const collector = {
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC } as const,
+    connectTimeout: milliseconds(1000),
+    transportSocket: tlsToPeer(platformSpiffeId(trustDomain, 'collector')),
+  };
+  const { grpc, http } = telemetry;
+  return [
+    create(ClusterSchema, {
+      ...collector,
+      name: OwnCluster.collectorGrpc,
+      typedExtensionProtocolOptions: http2Upstream,
+      loadAssignment: singleEndpoint(OwnCluster.collectorGrpc, tcpAddress(grpc.address, grpc.port)),
+    }),
+    create(ClusterSchema, {
+      ...collector,
+      name: OwnCluster.collectorHttp,
+      typedExtensionProtocolOptions: http1Upstream,
+      loadAssignment: singleEndpoint(OwnCluster.collectorHttp, tcpAddress(http.address, http.port)),
+    }),
+  ];
+}
+
+/** The load assignment of a cluster with one host. */
+export function singleEndpoint(clusterName: string, address: ReturnType<typeof tcpAddress>) {
+  return {
+    clusterName,
+    endpoints: [
+      { lbEndpoints: [{ hostIdentifier: { case: 'endpoint' as const, value: { address } } }] },
+    ],
+  };
+}

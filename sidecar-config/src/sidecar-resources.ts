@@ -1,0 +1,110 @@
+import type { Instance } from '@dotline/model/instance';
+import type { Revision } from '@dotline/model/revision';
+import { resource, type Snapshot, type TypedResource, TypeUrl } from 'envoy-control-plane-ts';
+import { ClusterSchema } from 'envoy-control-plane-ts/gen/envoy/config/cluster/v3/cluster_pb';
+import { TypedExtensionConfigSchema } from 'envoy-control-plane-ts/gen/envoy/config/core/v3/extension_pb';
+import { ClusterLoadAssignmentSchema } from 'envoy-control-plane-ts/gen/envoy/config/endpoint/v3/endpoint_pb';
+import { ListenerSchema } from 'envoy-control-plane-ts/gen/envoy/config/listener/v3/listener_pb';
+import { RouteConfigurationSchema } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_pb';
+import { calleeCluster } from './callee-cluster.js';
+import { endpoints } from './endpoints.js';
+import { inboundAuthorization } from './inbound-authorization.js';
+import { inboundListener } from './inbound-listener.js';
+import { inboundRoutes } from './inbound-routes.js';
+import { MeshIndex } from './mesh-index.js';
+import { outboundListener } from './outbound-listener.js';
+import { outboundRoutes } from './outbound-routes.js';
+import { appCluster, collectorClusters, type TcpEndpoint } from './own-clusters.js';
+import { telemetryListener } from './telemetry-listener.js';
+
+/** What all sidecars of a mesh are made from. */
+export interface MeshInput {
+  readonly revision: Revision;
+  /** All instances of the mesh, whatever their state. */
+  readonly instances: readonly Instance[];
+  /** The collector's receivers, as IP addresses. */
+  readonly telemetry: { readonly grpc: TcpEndpoint; readonly http: TcpEndpoint };
+  /** Share of requests that are traced, 0–100; 100 unless given. */
+  readonly tracedPercent?: number;
+}
+
+/**
+ * Everything that one sidecar holds, by type, in a fixed order.
+ * For many sidecars use `meshResources`, which encodes what they share only once.
+ * @throws NotInCatalogError when the instance's service or an edge's operation is not in the catalog
+ */
+export function sidecarResources(input: MeshInput & { readonly instance: Instance }): Snapshot {
+  return meshResources(input)(input.instance);
+}
+
+/**
+ * The same for any number of sidecars of one mesh: clusters, endpoints, routes and authorization
+ * are encoded once and shared by all sidecars that hold them.
+ */
+export function meshResources(input: MeshInput): (instance: Instance) => Snapshot {
+  const index = new MeshIndex(input.revision);
+  const { trustDomain } = input.revision.mesh;
+  const tracedPercent = input.tracedPercent ?? 100;
+
+  const own = [appCluster(), ...collectorClusters(input.telemetry, trustDomain)].map((cluster) =>
+    resource(ClusterSchema, cluster.name, cluster),
+  );
+  const ofCallee = perService((callee) => {
+    const cluster = calleeCluster(callee, trustDomain);
+    return resource(ClusterSchema, callee, cluster);
+  });
+  const byService = new Map<string, Instance[]>();
+  for (const instance of input.instances) {
+    byService.set(instance.service, [...(byService.get(instance.service) ?? []), instance]);
+  }
+  const endpointsOf = perService((service) =>
+    resource(
+      ClusterLoadAssignmentSchema,
+      service,
+      endpoints(service, byService.get(service) ?? []),
+    ),
+  );
+  const routesOf = perService((service) =>
+    [outboundRoutes(index, service), inboundRoutes(index, service)].map((routes) =>
+      resource(RouteConfigurationSchema, routes.name, routes),
+    ),
+  );
+  const authorizationOf = perService((service) => {
+    const authorization = inboundAuthorization(index, service);
+    return resource(TypedExtensionConfigSchema, authorization.name, authorization);
+  });
+
+  return (instance) => {
+    const { service } = instance;
+    const callees = index.outboundEdges(service).map((edge) => edge.callee);
+    const listeners = [
+      inboundListener(instance, trustDomain, tracedPercent),
+      outboundListener(instance, tracedPercent),
+      telemetryListener(instance),
+    ];
+    return {
+      [TypeUrl.Cluster]: [...own, ...callees.map(ofCallee)],
+      // Its own service's instances are the measure of zone-aware balancing.
+      [TypeUrl.Endpoint]: [...new Set([service, ...callees])].map(endpointsOf),
+      [TypeUrl.Listener]: listeners.map((listener) =>
+        resource(ListenerSchema, listener.name, listener),
+      ),
+      [TypeUrl.Route]: routesOf(service),
+      [TypeUrl.ExtensionConfig]: [authorizationOf(service)],
+    };
+  };
+}
+
+/** Makes each service's value once; bounded by the catalog. */
+function perService<T extends TypedResource | readonly TypedResource[]>(
+  make: (service: string) => T,
+): (service: string) => T {
+  const made = new Map<string, T>();
+  return (service) => {
+    const before = made.get(service);
+    if (before !== undefined) return before;
+    const value = make(service);
+    made.set(service, value);
+    return value;
+  };
+}
