@@ -152,7 +152,7 @@ describe('the embedded ClickHouse, through the stock client', () => {
   it('inserts rows, streams and compressed bodies, and deduplicates by token', async () => {
     const count = async () =>
       ((await rows('SELECT count() AS n FROM dotline.events')) as { n: number }[])[0]?.n;
-    const insert = (token: number) =>
+    const insert = (token: string) =>
       client.insert({
         table: 'dotline.events',
         values: [{ id: 1, name: 'a' }, { id: 2 }],
