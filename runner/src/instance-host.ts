@@ -4,7 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instance, InstanceState } from '@dotline/model/instance';
 import type { Mesh, Service } from '@dotline/model/mesh';
 import { sidecarBootstrap } from '@dotline/sidecar-config/bootstrap';
-import { appSocket, outboundSocket } from '@dotline/sidecar-config/sockets';
+import {
+  appSocket,
+  identityDirectory,
+  outboundSocket,
+  sidecarDirectory,
+} from '@dotline/sidecar-config/sidecar-directory';
 import pLimit from 'p-limit';
 import pRetry from 'p-retry';
 import type { ControlPlaneClient } from './control-plane-client.js';
@@ -151,7 +156,7 @@ export class InstanceHost {
     const { folders } = this.settings;
     const { id, service, instance } = planned;
     this.#addresses.set(id, instance.address);
-    const identity = join(folders.identities, id);
+    const identity = identityDirectory(folders.sockets, id);
     await mkdir(identity, { recursive: true, mode: 0o700 });
     const notAfterMs = await pRetry(
       () => renewIdentity(identity, { service: service.name }, this.controlPlane),
@@ -196,6 +201,7 @@ export class InstanceHost {
         '--log-level',
         'warning',
       ],
+      directory: sidecarDirectory(folders.sockets, id),
       environment: {},
       ready: async () => undefined,
     });
@@ -265,7 +271,7 @@ export class InstanceHost {
     if (now > hosted.renewAtMs) {
       // Tried again a minute later when the control plane is away: half of the certificate's life is left.
       hosted.renewAtMs = now + 60_000;
-      const identity = join(this.settings.folders.identities, id);
+      const identity = identityDirectory(this.settings.folders.sockets, id);
       renewIdentity(identity, { service: service.name }, this.controlPlane).then(
         (notAfterMs) => {
           hosted.renewAtMs = halfLife(notAfterMs);

@@ -75,8 +75,6 @@ export function controlPlaneProcess(
       JOIN_TOKEN: state.secrets.joinToken,
       COLLECTOR_OTLP_GRPC: loopback(state.ports.otlpGrpc),
       COLLECTOR_OTLP_HTTP: loopback(state.ports.otlpHttp),
-      SOCKET_DIRECTORY: folders.sockets,
-      IDENTITIES_DIRECTORY: folders.identities,
       POLICY_CACHE_DIRECTORY: join(folders.root, 'policy-cache'),
       OPA_PATH: opaPath,
     },

@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { delimiter } from 'node:path';
+import { pythonEnvironment } from '@dotline/local-parts/python-environment';
 import type { Service } from '@dotline/model/mesh';
 import { BuildError } from './build-error.js';
 import { buildGo } from './go.js';
 import { nearestFile } from './nearest-file.js';
-import { pythonEnvironment } from './python.js';
 
 /** A service that is ready to be started. */
 export interface BuiltService {

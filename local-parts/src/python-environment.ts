@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { cacheDirectory } from '@dotline/local-parts/cache-directory';
-import { findOnPath } from '@dotline/local-parts/find-on-path';
 import { ExecaError, execa } from 'execa';
-import { BuildError } from './build-error.js';
+import { cacheDirectory } from './cache-directory.js';
+import { findOnPath } from './find-on-path.js';
+import { PartError } from './part-error.js';
 
 const INSTALL_TIMEOUT_MS = 600_000;
 
@@ -18,12 +18,12 @@ export interface PythonEnvironment {
 
 /**
  * Makes the virtual environment of a `requirements.txt`, once for each content and Python version.
- * @throws BuildError when Python, its venv module or a package is missing
+ * @throws PartError when Python, its venv module or a package is missing
  */
 export async function pythonEnvironment(requirements: string): Promise<PythonEnvironment> {
   const python = await findOnPath('python3');
   if (python === undefined)
-    throw new BuildError(requirements, 'python3 is not on PATH.', 'Install Python 3.11 or newer.');
+    throw new PartError('Python', 'python3 is not on PATH', 'Install Python 3.11 or newer');
   const { stdout: version } = await execa(python, ['-c', 'import sys; print(sys.version)']);
   const hash = createHash('sha256')
     .update(version)
@@ -55,7 +55,12 @@ export async function pythonEnvironment(requirements: string): Promise<PythonEnv
     const hint = /ensurepip|venv/.test(output)
       ? 'Install the venv module (Debian: apt-get install python3-venv).'
       : 'Check the network and pip configuration.';
-    throw new BuildError(requirements, output, hint);
+    throw new PartError(
+      `Python packages of ${requirements}`,
+      output.trim().split('\n').slice(-5).join('\n'),
+      hint,
+      { cause: error },
+    );
   }
   await writeFile(complete, '');
   return environment;

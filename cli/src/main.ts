@@ -1,0 +1,195 @@
+import { spawn } from 'node:child_process';
+import { mkdir, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { PartError } from '@dotline/local-parts/part-error';
+import { MeshError } from '@dotline/model/mesh-error';
+import { down } from '@dotline/runner/down';
+import { MachineError } from '@dotline/runner/machine-check';
+import { meshFolders } from '@dotline/runner/mesh-state';
+import { readRun } from '@dotline/runner/run-file';
+import { up } from '@dotline/runner/up';
+import type { EdgeView, ObjectiveView, ServiceView, StatusView } from '@dotline/topology-ui/api';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import {
+  type Answer,
+  edgesAnswer,
+  objectivesAnswer,
+  servicesAnswer,
+  statusAnswer,
+} from './commands.js';
+import { ExitCode } from './exit-code.js';
+import { explainAnswer } from './explain-answer.js';
+import { ApiError, readApi, UnavailableError } from './page-server-client.js';
+import { resolveAddress } from './resolve-address.js';
+
+interface ReadOptions {
+  readonly mesh: string;
+  readonly json?: boolean;
+  readonly address?: string;
+}
+
+interface UpOptions {
+  readonly mesh: string;
+  readonly port: number;
+  readonly detach?: boolean;
+}
+
+const DEFAULT_PORT = 8080;
+const DETACHED_START_TIMEOUT_MS = 900_000;
+
+const program = new Command('dotline')
+  .description('Each service is a dot, every line is an enforced network rule, coloured by team.')
+  .showHelpAfterError('(dotline --help lists the commands)')
+  .exitOverride();
+
+command(
+  'status',
+  'The live revision and the sidecars that hold it; exit code 0 only when all do',
+).action((options: ReadOptions) =>
+  answer(options, async (address) =>
+    statusAnswer(await readApi<StatusView>(address, '/api/status')),
+  ),
+);
+command('services', 'Services with their owners, health and traffic').action(
+  (options: ReadOptions) =>
+    answer(options, async (address) =>
+      servicesAnswer(await readApi<ServiceView[]>(address, '/api/services')),
+    ),
+);
+command('edges', 'Allowed edges with their operations and traffic').action((options: ReadOptions) =>
+  answer(options, async (address) => edgesAnswer(await readApi<EdgeView[]>(address, '/api/edges'))),
+);
+command(
+  'explain',
+  'Why one service may call another, or what is missing; exit code 1 when it may not',
+)
+  .argument('<from>', 'caller service')
+  .argument('<to>', 'callee service')
+  .action((from: string, to: string, options: ReadOptions) =>
+    answer(options, async (address) =>
+      explainAnswer(
+        await readApi(
+          address,
+          `/api/explain/${encodeURIComponent(from)}/${encodeURIComponent(to)}`,
+        ),
+      ),
+    ),
+  );
+command(
+  'slo',
+  'Objectives with their error budgets and alerts; exit code 1 while one pages',
+).action((options: ReadOptions) =>
+  answer(options, async (address) =>
+    objectivesAnswer(await readApi<ObjectiveView[]>(address, '/api/objectives')),
+  ),
+);
+
+program
+  .command('up')
+  .description('Run a mesh on this machine until Ctrl-C')
+  .option('--mesh <directory>', 'mesh directory', '.')
+  .option('--port <port>', 'port of the page', parsePort, DEFAULT_PORT)
+  .option('--detach', 'return when it is up; dotline down stops it')
+  .action(async (options: UpOptions) => {
+    if (options.detach) await upDetached(options);
+    else
+      await up({
+        meshDirectory: options.mesh,
+        port: options.port,
+        print: (line) => console.log(line),
+      });
+  });
+
+program
+  .command('down')
+  .description('Stop the mesh of a directory')
+  .option('--mesh <directory>', 'mesh directory', '.')
+  .action(async (options: { readonly mesh: string }) => {
+    const result = await down(options.mesh);
+    console.log(result === 'stopped' ? 'Stopped.' : 'It was not up.');
+  });
+
+function command(name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option('--mesh <directory>', 'mesh directory', '.')
+    .option('--address <url>', 'page server, when it is not that of the mesh directory')
+    .option('--json', 'for machines');
+}
+
+async function answer(
+  options: ReadOptions,
+  ask: (address: string) => Promise<Answer>,
+): Promise<void> {
+  const { text, value, exitCode } = await ask(await resolveAddress(options));
+  console.log(options.json ? JSON.stringify(value, null, 2) : text);
+  process.exitCode = exitCode;
+}
+
+/** Starts this command again in the background and waits until it is up or has failed. */
+async function upDetached(options: UpOptions): Promise<void> {
+  const folders = await meshFolders(options.mesh);
+  await mkdir(folders.logs, { recursive: true });
+  const path = join(folders.logs, 'runner.log');
+  const log = await open(path, 'w');
+  const child = spawn(
+    process.execPath,
+    [
+      fileURLToPath(new URL('../bin/dotline.js', import.meta.url)),
+      'up',
+      '--mesh',
+      options.mesh,
+      '--port',
+      String(options.port),
+    ],
+    { detached: true, stdio: ['ignore', log.fd, log.fd] },
+  );
+  await log.close();
+  const untilMs = Date.now() + DETACHED_START_TIMEOUT_MS;
+  while (child.exitCode === null && Date.now() < untilMs) {
+    const run = await readRun(folders);
+    if (run?.pid === child.pid) {
+      console.log(`Dotline is up: ${run?.pageUrl}. npx dotline down stops it.`);
+      child.unref();
+      return;
+    }
+    await sleep(200);
+  }
+  throw new MachineError(`the mesh did not start; ${path} says why`);
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new InvalidArgumentError('a port is a number from 1 to 65535');
+  return port;
+}
+
+/** The one place where errors become a line and an exit code. */
+function reportError(error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+  if (
+    error instanceof MeshError ||
+    error instanceof PartError ||
+    error instanceof MachineError ||
+    error instanceof UnavailableError
+  ) {
+    console.error(error.message);
+    return ExitCode.unavailable;
+  }
+  if (error instanceof ApiError) {
+    console.error(error.message);
+    return error.status < 500 ? ExitCode.usage : ExitCode.unavailable;
+  }
+  console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return ExitCode.unavailable;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = reportError(error);
+}
