@@ -1,0 +1,90 @@
+import { callRanks } from './call-ranks.js';
+import { gridBands, type Slot } from './grid-bands.js';
+import type { LayoutWish, Positions } from './layout-wish.js';
+import { PlacementCost } from './placement-cost.js';
+import { seededRandom } from './seeded-random.js';
+
+/** Above this many nodes the search takes too long to be worth its order. */
+export const gridLayoutNodesMax = 80;
+
+/** Segment comparisons that the whole search may make: about two seconds. */
+const comparisonsMax = 120_000_000;
+const movesMax = 24_000;
+
+/**
+ * Small meshes: every dot gets a cell of a staggered grid, callers left of their callees, each
+ * product in a band of its own. Simulated annealing over the cells finds the arrangement with the
+ * fewest crossings and with no line through a foreign dot. The same wish gives the same layout.
+ */
+export function gridLayout(wish: LayoutWish): Positions {
+  const nodes = [...wish.nodes].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const { slots, columns } = gridBands(nodes, wish.aspect);
+  const occupant = new Int32Array(slots.length).fill(-1);
+  const slotOf = firstPlaces(nodes, wish, slots, columns, occupant);
+  const cost = new PlacementCost(nodes, wish.links, slots, slotOf);
+  anneal(cost, slots, slotOf, occupant);
+  return Object.fromEntries(
+    nodes.map((node, index) => {
+      const slot = slots[slotOf[index] ?? 0];
+      return [node.id, { x: slot?.x ?? 0, y: slot?.y ?? 0 }];
+    }),
+  );
+}
+
+/** Starts with each node in the column of its call rank, in its product's band. */
+function firstPlaces(
+  nodes: LayoutWish['nodes'],
+  wish: LayoutWish,
+  slots: readonly Slot[],
+  columns: number,
+  occupant: Int32Array,
+): Int32Array {
+  const ranks = callRanks(nodes, wish.links);
+  const deepest = Math.max(1, ...ranks.values());
+  const slotOf = new Int32Array(nodes.length);
+  for (const [index, node] of nodes.entries()) {
+    const column = Math.round(((ranks.get(node.id) ?? 0) / deepest) * (columns - 1));
+    let best = -1;
+    let bestMiss = Number.POSITIVE_INFINITY;
+    for (const [at, slot] of slots.entries()) {
+      if (slot.product !== node.product || occupant[at] !== -1) continue;
+      const miss = Math.abs(slot.column - column) + at / 10_000;
+      if (miss < bestMiss) [best, bestMiss] = [at, miss];
+    }
+    slotOf[index] = best;
+    occupant[best] = index;
+  }
+  return slotOf;
+}
+
+function anneal(
+  cost: PlacementCost,
+  slots: readonly Slot[],
+  slotOf: Int32Array,
+  occupant: Int32Array,
+): void {
+  const random = seededRandom(7);
+  const moves = Math.min(movesMax, Math.floor(comparisonsMax / cost.comparisonsPerMove));
+  const pick = (count: number) => Math.floor(random() * count);
+  for (let move = 0; move < moves; move += 1) {
+    const temperature = 2.5 * (1 - move / moves) ** 2;
+    const node = pick(slotOf.length);
+    const from = slotOf[node] ?? 0;
+    const to = pick(slots.length);
+    const other = occupant[to] ?? -1;
+    if (to === from || slots[to]?.product !== slots[from]?.product) continue;
+    const moved = other === -1 ? [node] : [node, other];
+    const before = cost.of(moved);
+    slotOf[node] = to;
+    if (other !== -1) slotOf[other] = from;
+    const worse = cost.of(moved) - before;
+    if (worse <= 0 || random() < Math.exp(-worse / Math.max(temperature, 1e-6))) {
+      occupant[to] = node;
+      occupant[from] = other;
+    } else {
+      slotOf[node] = from;
+      if (other !== -1) slotOf[other] = to;
+    }
+  }
+}
+
