@@ -9,6 +9,7 @@ import type { DiscoveryMethod } from './services.js';
 import { SotwSubscription } from './sotw-subscription.js';
 import { StreamSession, type Variant } from './stream-session.js';
 import { isTypeUrl, type TypeUrl } from './type-url.js';
+import { warn } from './warn.js';
 import {
   decodeDeltaRequest,
   decodeSotwRequest,
@@ -105,6 +106,8 @@ export class DiscoveryCall {
 
   /** Ends the stream; the client may come back at once, to this or another server. */
   end(code: status, details: string): void {
+    // Paused, the stream would never see its own end.
+    this.#call.resume();
     this.#call.emit('error', Object.assign(new Error(details), { code, details }));
   }
 
@@ -220,7 +223,7 @@ export class DiscoveryCall {
       this.end(status.PERMISSION_DENIED, error.message);
     } else {
       // Fails closed. The text may hold what a client must not see.
-      process.emitWarning(error instanceof Error ? error : String(error), 'XdsStreamWarning');
+      warn('XdsStreamWarning', error);
       this.end(status.INTERNAL, 'internal error');
     }
   }

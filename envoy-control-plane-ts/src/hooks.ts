@@ -2,6 +2,7 @@ import type { Node } from './gen/envoy/config/core/v3/base_pb.js';
 import type { Peer } from './peer.js';
 import type { Rejection, Update } from './subscription.js';
 import type { TypeUrl } from './type-url.js';
+import { warn } from './warn.js';
 
 /** A stream of one client. `node` is what the client says; only `peer` is verified. */
 export interface StreamInfo {
@@ -60,6 +61,6 @@ export function callHook<Event>(hook: ((event: Event) => void) | undefined, even
   try {
     hook?.(event);
   } catch (error) {
-    process.emitWarning(error instanceof Error ? error : String(error), 'XdsHookWarning');
+    warn('XdsHookWarning', error);
   }
 }

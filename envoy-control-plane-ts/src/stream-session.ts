@@ -159,6 +159,13 @@ export class StreamSession<Request> {
     if (endpoints !== undefined) {
       endpoints.subscription.sendAgain(this.#endpointsDue);
       this.#endpointsDue.clear();
+      return;
+    }
+    const known = this.#options.source.get(this.nodeId, TypeUrl.Endpoint)?.resources;
+    for (const name of this.#endpointsDue) {
+      if (!known?.has(name)) {
+        this.#endpointsDue.delete(name);
+      }
     }
   }
 
