@@ -1,0 +1,1 @@
+"""What the Python services of the example products share: see services/README.md."""
