@@ -6,7 +6,7 @@ import { identitySecretFiles } from '@dotline/sidecar-config/bootstrap';
 import { cryptoProvider, Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
 import type { ControlPlaneClient } from './control-plane-client.js';
 
-cryptoProvider.set(webcrypto as Crypto);
+cryptoProvider.set(webcrypto as Parameters<typeof cryptoProvider.set>[0]);
 
 const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 

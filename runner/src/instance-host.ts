@@ -168,7 +168,7 @@ export class InstanceHost {
       sidecarBootstrap({
         trustDomain: mesh.trustDomain,
         service: service.name,
-        instance: { ...instance, state: 'starting' },
+        instance,
         controlPlane: this.settings.xds,
         identityDirectory: identity,
       }),
