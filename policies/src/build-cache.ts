@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ALLOWED_BUILTINS } from './allowed-builtins.js';
+import type { BuiltUnit } from './build-unit.js';
+import type { PolicyUnit } from './policy-unit.js';
+
+/** Raised whenever the same Rego would be compiled to something else, or stored in another form. */
+const FORMAT = 1;
+const ENTRIES_MAX = 1_000;
+const ENTRIES_KEPT = 800;
+
+const Facts = z.object({
+  rules: z.array(
+    z.object({
+      team: z.string(),
+      file: z.string(),
+      line: z.number(),
+      title: z.string().exactOptional(),
+    }),
+  ),
+  entrypoints: z.array(z.string()),
+  readsCatalog: z.boolean(),
+});
+
+/** Everything that a build depends on: format, OPA, allowed builtins, and the unit's files. */
+export function buildKey(opaVersion: string, unit: PolicyUnit): string {
+  const { owner, package: name, emits, sources } = unit;
+  const files = sources.map(({ file, text }) => [file, text]);
+  const inputs = [FORMAT, opaVersion, [...ALLOWED_BUILTINS], owner, name, emits, files];
+  return createHash('sha256').update(JSON.stringify(inputs)).digest('hex');
+}
+
+/**
+ * Successful builds on disk, one folder for each key; shared by processes, because a folder appears by
+ * rename, complete, and the same key always holds the same content. Past a thousand builds the oldest go.
+ */
+export class BuildCache {
+  constructor(readonly directory: string) {}
+
+  async find(key: string): Promise<BuiltUnit | undefined> {
+    try {
+      const folder = join(this.directory, key);
+      const facts = Facts.parse(JSON.parse(await readFile(join(folder, 'facts.json'), 'utf8')));
+      if (facts.entrypoints.length === 0) return { facts };
+      return { facts, wasm: await readFile(join(folder, 'policy.wasm')) };
+    } catch {
+      // Absent, being pruned or damaged: all mean "build it again".
+      return undefined;
+    }
+  }
+
+  async store(key: string, built: BuiltUnit): Promise<void> {
+    await mkdir(this.directory, { recursive: true });
+    const unfinished = await mkdtemp(join(this.directory, 'unfinished-'));
+    try {
+      await writeFile(join(unfinished, 'facts.json'), JSON.stringify(built.facts));
+      if (built.wasm !== undefined) await writeFile(join(unfinished, 'policy.wasm'), built.wasm);
+      await this.#replace(unfinished, join(this.directory, key));
+    } finally {
+      await rm(unfinished, { recursive: true, force: true });
+    }
+    await this.#prune();
+  }
+
+  async #replace(unfinished: string, folder: string): Promise<void> {
+    try {
+      await rename(unfinished, folder);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+      // Somebody stored the key meanwhile, or the entry is damaged; a second rename settles both.
+      await rm(folder, { recursive: true, force: true });
+      await rename(unfinished, folder).catch((again: NodeJS.ErrnoException) => {
+        if (again.code !== 'ENOTEMPTY' && again.code !== 'EEXIST') throw again;
+      });
+    }
+  }
+
+  async #prune(): Promise<void> {
+    const names = await readdir(this.directory);
+    if (names.length <= ENTRIES_MAX) return;
+    const entries = await Promise.all(
+      names.map(async (name) => {
+        const path = join(this.directory, name);
+        const found = await stat(path).catch(() => undefined);
+        return { path, modifiedMs: found?.mtimeMs ?? 0 };
+      }),
+    );
+    entries.sort((a, b) => b.modifiedMs - a.modifiedMs);
+    for (const { path } of entries.slice(ENTRIES_KEPT)) {
+      await rm(path, { recursive: true, force: true });
+    }
+  }
+}

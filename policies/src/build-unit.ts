@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Witness } from '@dotline/model/edge';
+import type { Problem } from '@dotline/model/mesh-error';
+import { extract } from 'tar';
+import { checkUnit, inScratchFolder } from './check-unit.js';
+import { instrument } from './instrument.js';
+import type { Opa } from './opa.js';
+import { readOpaErrorText } from './opa-problems.js';
+import type { PolicyUnit } from './policy-unit.js';
+
+/** What a build leaves besides the WebAssembly. Plain data. */
+export interface UnitFacts {
+  /** Evaluated relations carry an index into this list. */
+  readonly rules: readonly Witness[];
+  readonly entrypoints: readonly string[];
+  /** Whether a rule looks at `data.catalog`: if none does, another catalog cannot change the result. */
+  readonly readsCatalog: boolean;
+}
+
+export interface BuiltUnit {
+  readonly facts: UnitFacts;
+  /** Absent when no rule emits anything. */
+  readonly wasm?: Uint8Array;
+}
+
+/**
+ * Checks a unit and compiles it to WebAssembly, or says what is wrong with it.
+ * @throws OpaError
+ */
+export async function buildUnit(
+  opa: Opa,
+  capabilitiesFile: string,
+  unit: PolicyUnit,
+): Promise<{ built: BuiltUnit } | { problems: Problem[] }> {
+  const { parsed, problems } = await checkUnit(opa, capabilitiesFile, unit);
+  if (problems.length > 0) return { problems };
+  const { files, rules, entrypoints } = instrument(unit, parsed);
+  const readsCatalog = parsed.some(({ module }) =>
+    module.references.some(({ root, path }) => root === 'data' && path[0] === 'catalog'),
+  );
+  const facts = { rules, entrypoints, readsCatalog };
+  if (entrypoints.length === 0) return { built: { facts } };
+  return inScratchFolder(files, async (folder) => {
+    const { exitCode, stderr } = await opa.run(
+      [
+        ...['build', '--target', 'wasm', '--capabilities', capabilitiesFile],
+        ...entrypoints.flatMap((entrypoint) => ['--entrypoint', entrypoint]),
+        ...['--output', 'bundle.tar.gz'],
+        ...files.map(({ file }) => file),
+      ],
+      folder,
+    );
+    if (exitCode !== 0) return { problems: readOpaErrorText(stderr, files[0]?.file ?? unit.owner) };
+    await extract({
+      file: join(folder, 'bundle.tar.gz'),
+      cwd: folder,
+      filter: (path) => path === '/policy.wasm',
+    });
+    return { built: { facts, wasm: await readFile(join(folder, 'policy.wasm')) } };
+  });
+}

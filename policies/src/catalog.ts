@@ -1,0 +1,60 @@
+import type { Mesh, OperationClass, Tier } from '@dotline/model/mesh';
+
+/** What policies see as `data.catalog`. Methods, paths and placement are not theirs to speak of. */
+export interface Catalog {
+  readonly services: Readonly<Record<string, CatalogService>>;
+  readonly teams: Readonly<Record<string, CatalogTeam>>;
+  /** Every operation of the mesh by its id. */
+  readonly operations: Readonly<Record<string, CatalogOperation>>;
+}
+
+export interface CatalogService {
+  readonly name: string;
+  readonly team: string;
+  readonly product: string;
+  readonly tier: Tier;
+  readonly operations: readonly CatalogOperation[];
+}
+
+export interface CatalogTeam {
+  readonly name: string;
+  /** Names, sorted. */
+  readonly services: readonly string[];
+}
+
+export interface CatalogOperation {
+  readonly id: string;
+  readonly name: string;
+  readonly service: string;
+  readonly class: OperationClass;
+}
+
+/** The catalog of a mesh, in an order that depends on its content alone. */
+export function catalogOf(mesh: Mesh): Catalog {
+  const services = [...mesh.services].sort(byName).map((service) => ({
+    name: service.name,
+    team: service.team,
+    product: service.product,
+    tier: service.tier,
+    operations: [...service.operations].sort(byName).map((operation) => ({
+      id: operation.id,
+      name: operation.name,
+      service: service.name,
+      class: operation.class,
+    })),
+  }));
+  const teams = [...mesh.teams].sort(byName).map(({ name }) => ({
+    name,
+    services: services.filter((service) => service.team === name).map((service) => service.name),
+  }));
+  const operations = services.flatMap((service) => service.operations);
+  return {
+    services: Object.fromEntries(services.map((service) => [service.name, service])),
+    teams: Object.fromEntries(teams.map((team) => [team.name, team])),
+    operations: Object.fromEntries(operations.map((operation) => [operation.id, operation])),
+  };
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}

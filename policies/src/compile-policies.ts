@@ -1,0 +1,330 @@
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Edge, Witness } from '@dotline/model/edge';
+import type { Mesh } from '@dotline/model/mesh';
+import { MeshError, type Problem } from '@dotline/model/mesh-error';
+import { BuildCache, buildKey } from './build-cache.js';
+import { type BuiltUnit, buildUnit } from './build-unit.js';
+import { writeCapabilitiesFile } from './capabilities-file.js';
+import { catalogOf } from './catalog.js';
+import { EvaluationError, Evaluator } from './evaluator.js';
+import { type Finding, findingsOf } from './finding.js';
+import { lastCommits, withCommit } from './git-witness.js';
+import { entrypointOf } from './instrument.js';
+import { candidatesOf, edgesOf, joinRelations } from './join-relations.js';
+import { Opa } from './opa.js';
+import { type EmittedSet, type PolicyUnit, readPolicyUnits } from './policy-unit.js';
+import { MeshNames, readBaseline, readDenials, readGrants, readNeeds } from './read-relations.js';
+import type {
+  BaselineAllowance,
+  Grant,
+  GuardrailDenial,
+  Need,
+  PolicyRelations,
+  StatedRelations,
+} from './relations.js';
+
+const EVALUATION_TIMEOUT_MS = 10_000;
+
+export interface PolicyCompilerOptions {
+  /** Path of the `opa` executable, or its name on PATH. */
+  readonly opaPath: string;
+  /** Folder for compiled policies; may be shared by processes and deleted at any time. */
+  readonly cacheDirectory: string;
+  /** Told what each compilation took. */
+  readonly log?: (message: string, facts: CompileFacts) => void;
+}
+
+/** What one compilation did, for logs and metrics. */
+export interface CompileFacts {
+  readonly units: number;
+  /** Units that were checked and compiled anew, not found in the cache. */
+  readonly built: number;
+  /** Units that were evaluated; the others have the result of last time. */
+  readonly evaluated: number;
+  readonly needs: number;
+  readonly grants: number;
+  readonly edges: number;
+  readonly durationMs: number;
+}
+
+/** The network that the policies of a mesh directory agree on. Plain data, in an order of its own. */
+export interface CompiledPolicies extends PolicyRelations {
+  /** Sorted by id. */
+  readonly edges: readonly Edge[];
+  readonly findings: readonly Finding[];
+}
+
+/** A unit's emitted sets, by entrypoint, as they came out of the evaluation. */
+interface Evaluated {
+  readonly key: string;
+  readonly rules: readonly Witness[];
+  readonly sets: Readonly<Record<string, unknown>>;
+}
+
+/** One compilation's means and counts. */
+interface Run {
+  readonly opa: Opa;
+  readonly capabilitiesFile: string;
+  readonly evaluator: Evaluator;
+  readonly catalog: string;
+  readonly catalogHash: string;
+  built: number;
+  evaluated: number;
+}
+
+/**
+ * Turns the Rego of a mesh directory into edges. It keeps what it compiled and evaluated, so that a second
+ * compilation costs only what changed; the answer is the same as that of a new compiler.
+ */
+export class PolicyCompiler {
+  readonly #options: PolicyCompilerOptions;
+  readonly #cache: BuildCache;
+  #tools: Promise<{ opa: Opa; capabilitiesFile: string }> | undefined;
+  /** The last result of each unit, with the key of what it depended on. */
+  readonly #evaluated = new Map<string, Evaluated>();
+
+  constructor(options: PolicyCompilerOptions) {
+    this.#options = options;
+    this.#cache = new BuildCache(join(options.cacheDirectory, 'policies'));
+  }
+
+  /**
+   * Compiles the policies of a mesh.
+   * @throws MeshError with every problem of every team's and the platform's policies
+   * @throws OpaError when OPA is missing, of an unsupported version, or failed
+   */
+  async compile(mesh: Mesh): Promise<CompiledPolicies> {
+    const startedMs = performance.now();
+    const [{ opa, capabilitiesFile }, { teams, platform, problems }] = await Promise.all([
+      this.#openTools(),
+      readPolicyUnits(mesh),
+    ]);
+    const files = [...teams, platform].flatMap((unit) => unit.sources.map(({ file }) => file));
+    const commits = lastCommits(mesh.directory, new Set(files));
+    const catalog = JSON.stringify({ catalog: catalogOf(mesh) });
+    const evaluator = new Evaluator(EVALUATION_TIMEOUT_MS);
+    const counts = { built: 0, evaluated: 0 };
+    const run = {
+      opa,
+      capabilitiesFile,
+      evaluator,
+      catalog,
+      catalogHash: hash(catalog),
+      ...counts,
+    };
+    try {
+      const read = await this.#readStated(run, mesh, teams, platform, problems);
+      const committed = await commits;
+      const stated = stampCommits(read, committed);
+      const joined = joinRelations(mesh, stated);
+      const guarded = await this.#askGuardrails(run, mesh, platform, joined.agreements);
+      if (guarded.problems.length > 0) throw new MeshError(guarded.problems);
+      const refused = guarded.refused.map((denial) => ({
+        ...denial,
+        guardrail: withCommit(denial.guardrail, committed),
+      }));
+      const compiled = {
+        ...stated,
+        refused,
+        edges: edgesOf(joined.agreements, refused),
+        findings: findingsOf(joined, refused),
+      };
+      this.#options.log?.('policies compiled', {
+        units: teams.length + 1,
+        built: run.built,
+        evaluated: run.evaluated,
+        needs: compiled.needs.length,
+        grants: compiled.grants.length,
+        edges: compiled.edges.length,
+        durationMs: performance.now() - startedMs,
+      });
+      return compiled;
+    } finally {
+      await evaluator.close();
+    }
+  }
+
+  async #openTools(): Promise<{ opa: Opa; capabilitiesFile: string }> {
+    const { opaPath, cacheDirectory } = this.#options;
+    const open = async () => {
+      await mkdir(cacheDirectory, { recursive: true });
+      const opa = await Opa.open(opaPath);
+      return { opa, capabilitiesFile: await writeCapabilitiesFile(opa, cacheDirectory) };
+    };
+    this.#tools ??= open();
+    try {
+      return await this.#tools;
+    } catch (error) {
+      // OPA may be there next time.
+      this.#tools = undefined;
+      throw error;
+    }
+  }
+
+  /** Needs, grants and baseline of all units, or a MeshError with every problem of all of them. */
+  async #readStated(
+    run: Run,
+    mesh: Mesh,
+    teams: readonly PolicyUnit[],
+    platform: PolicyUnit,
+    problems: Problem[],
+  ): Promise<{ needs: Need[]; grants: Grant[]; baseline: BaselineAllowance[] }> {
+    const names = new MeshNames(mesh);
+    const needs: Need[] = [];
+    const grants: Grant[] = [];
+    const baseline: BaselineAllowance[] = [];
+    const collect = <Relation>(
+      into: Relation[],
+      read: { relations: Relation[]; problems: Problem[] },
+    ) => {
+      for (const relation of read.relations) into.push(relation);
+      problems.push(...read.problems);
+    };
+    const results = await Promise.all(
+      [...teams, platform].map(async (unit) => ({
+        unit,
+        result: await this.#evaluate(
+          run,
+          unit,
+          unit.kind === 'team' ? unit.emits : platformStated(unit),
+        ),
+      })),
+    );
+    for (const { unit, result } of results) {
+      if ('problems' in result) {
+        problems.push(...result.problems);
+        continue;
+      }
+      const emitted = (rule: string) => ({
+        rows: setOf(unit, rule, result.evaluated),
+        rules: result.evaluated.rules,
+      });
+      if (unit.kind === 'platform') {
+        collect(baseline, readBaseline(names, emitted('allow')));
+      } else {
+        collect(needs, readNeeds(names, unit.owner, emitted('needs')));
+        collect(grants, readGrants(names, unit.owner, emitted('grants')));
+      }
+    }
+    if (problems.length > 0) throw new MeshError(problems);
+    return { needs, grants, baseline };
+  }
+
+  async #askGuardrails(
+    run: Run,
+    mesh: Mesh,
+    platform: PolicyUnit,
+    agreements: Parameters<typeof candidatesOf>[0],
+  ): Promise<{ refused: GuardrailDenial[]; problems: readonly Problem[] }> {
+    const input = { candidates: candidatesOf(agreements) };
+    const guardrails = platform.emits.filter((set) => set.rule === 'deny');
+    const result = await this.#evaluate(run, platform, guardrails, input);
+    if ('problems' in result) return { refused: [], problems: result.problems };
+    const { evaluated } = result;
+    const rows = setOf(platform, 'deny', evaluated);
+    const read = readDenials(new MeshNames(mesh), { rows, rules: evaluated.rules });
+    const candidates = new Set(agreements.map((each) => `${each.caller} ${each.operation}`));
+    return {
+      refused: read.relations.filter((denial) =>
+        candidates.has(`${denial.caller} ${denial.operation}`),
+      ),
+      problems: read.problems,
+    };
+  }
+
+  /** Evaluates some of a unit's sets, unless the result of last time still holds. */
+  async #evaluate(
+    run: Run,
+    unit: PolicyUnit,
+    sets: readonly EmittedSet[],
+    input?: unknown,
+  ): Promise<{ evaluated: Evaluated } | { problems: readonly Problem[] }> {
+    const key = buildKey(run.opa.version, unit);
+    const slot = `${unit.owner}/${sets.map((set) => set.rule).join(',')}`;
+    const before = this.#evaluated.get(slot);
+    const inputHash = input === undefined ? '' : hash(JSON.stringify(input));
+    const keyFor = (readsCatalog: boolean) =>
+      [key, readsCatalog ? run.catalogHash : 'any catalog', inputHash].join(' ');
+    if (before !== undefined && [keyFor(true), keyFor(false)].includes(before.key)) {
+      return { evaluated: before };
+    }
+    const found = await this.#build(run, key, unit);
+    if ('problems' in found) return found;
+    const { facts, wasm } = found.built;
+    const wanted = sets.map(entrypointOf).filter((each) => facts.entrypoints.includes(each));
+    try {
+      const results =
+        wasm === undefined || wanted.length === 0
+          ? {}
+          : await run.evaluator.evaluate({
+              wasm,
+              data: facts.readsCatalog ? run.catalog : '{}',
+              entrypoints: wanted,
+              input,
+            });
+      run.evaluated++;
+      const evaluated = { key: keyFor(facts.readsCatalog), rules: facts.rules, sets: results };
+      this.#evaluated.set(slot, evaluated);
+      return { evaluated };
+    } catch (error) {
+      if (!(error instanceof EvaluationError)) throw error;
+      return { problems: [evaluationProblem(unit, facts.rules, error)] };
+    }
+  }
+
+  async #build(
+    run: Run,
+    key: string,
+    unit: PolicyUnit,
+  ): Promise<{ built: BuiltUnit } | { problems: readonly Problem[] }> {
+    const cached = await this.#cache.find(key);
+    if (cached !== undefined) return { built: cached };
+    const result = await buildUnit(run.opa, run.capabilitiesFile, unit);
+    if ('problems' in result) return result;
+    run.built++;
+    await this.#cache.store(key, result.built);
+    return result;
+  }
+}
+
+function platformStated(platform: PolicyUnit): readonly EmittedSet[] {
+  return platform.emits.filter((set) => set.rule === 'allow');
+}
+
+function setOf(unit: PolicyUnit, rule: string, evaluated: Evaluated): unknown {
+  const set = unit.emits.find((emitted) => emitted.rule === rule);
+  return set === undefined ? undefined : evaluated.sets[entrypointOf(set)];
+}
+
+function stampCommits(
+  { needs, grants, baseline }: StatedRelations,
+  commits: ReadonlyMap<string, string>,
+): StatedRelations {
+  const stamp = <Relation extends { readonly witness: Witness }>(relation: Relation) => ({
+    ...relation,
+    witness: withCommit(relation.witness, commits),
+  });
+  return { needs: needs.map(stamp), grants: grants.map(stamp), baseline: baseline.map(stamp) };
+}
+
+/** OPA names the place in conflicts (`file:line:column: …`); elsewhere the unit's first rule stands for it. */
+function evaluationProblem(
+  unit: PolicyUnit,
+  rules: readonly Witness[],
+  error: EvaluationError,
+): Problem {
+  const place = /^(.+\.rego):(\d+):\d+: (.*)$/s.exec(error.message);
+  const known = unit.sources.find((source) => source.file === place?.[1]);
+  if (place !== null && known !== undefined) {
+    const line = Math.min(Number(place[2]), known.text.split('\n').length);
+    return { file: known.file, line, message: `cannot be evaluated: ${place[3]}` };
+  }
+  const { file, line } = rules[0] ?? { file: unit.sources[0]?.file ?? unit.owner, line: 1 };
+  return { file, line, message: `cannot be evaluated: ${error.message}` };
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,65 @@
+import { Worker } from 'node:worker_threads';
+import type { EvaluationAnswer, EvaluationRequest } from './evaluation-worker.js';
+
+/** A policy could not be evaluated: it ran into a conflict, used too much memory or took too long. */
+export class EvaluationError extends Error {
+  override readonly name = 'EvaluationError';
+}
+
+/**
+ * Evaluates compiled policies in a thread of its own, one after the other, so that a policy which never
+ * ends costs its own time limit and nothing else. The thread starts with the first evaluation.
+ */
+export class Evaluator {
+  // Built code only: a thread cannot load TypeScript, and both `src` and `dist` find it here.
+  static readonly #script = new URL('../dist/evaluation-worker.js', import.meta.url);
+
+  readonly #timeoutMs: number;
+  #worker: Worker | undefined;
+  #nextId = 0;
+  /** The last evaluation asked for; the next one waits for it. */
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** @throws EvaluationError */
+  evaluate(request: Omit<EvaluationRequest, 'id'>): Promise<Readonly<Record<string, unknown>>> {
+    const result = this.#tail.then(() => this.#run({ ...request, id: this.#nextId++ }));
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+
+  async close(): Promise<void> {
+    await this.#tail;
+    await this.#worker?.terminate();
+    this.#worker = undefined;
+  }
+
+  async #run(request: EvaluationRequest): Promise<Readonly<Record<string, unknown>>> {
+    this.#worker ??= new Worker(Evaluator.#script);
+    const worker = this.#worker;
+    const answer = await new Promise<EvaluationAnswer>((resolve, reject) => {
+      const abandon = (error: Error) => {
+        this.#worker = undefined;
+        void worker.terminate();
+        finish(() => reject(error));
+      };
+      const timer = setTimeout(() => {
+        abandon(new EvaluationError(`evaluation takes more than ${this.#timeoutMs / 1000} s`));
+      }, this.#timeoutMs);
+      const onMessage = (message: EvaluationAnswer) => finish(() => resolve(message));
+      const onError = (error: Error) => abandon(new EvaluationError(error.message));
+      const finish = (settle: () => void) => {
+        clearTimeout(timer);
+        worker.off('message', onMessage).off('error', onError);
+        settle();
+      };
+      worker.on('message', onMessage).on('error', onError);
+      worker.postMessage(request);
+    });
+    if ('error' in answer) throw new EvaluationError(answer.error);
+    return answer.results;
+  }
+}

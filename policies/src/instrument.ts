@@ -1,0 +1,53 @@
+import type { Witness } from '@dotline/model/edge';
+import { RESERVED_PREFIX } from './check-module.js';
+import type { EmittedSet, PolicySource, PolicyUnit } from './policy-unit.js';
+import type { RegoModule } from './rego-module.js';
+
+/** A file with its syntax tree. */
+export interface ParsedSource {
+  readonly source: PolicySource;
+  readonly module: RegoModule;
+}
+
+/** A unit's files, ready to be compiled so that each emitted relation names the rule it came from. */
+export interface InstrumentedUnit {
+  readonly files: readonly { readonly file: string; readonly text: string }[];
+  /** Emitted relations carry an index into this list. */
+  readonly rules: readonly Witness[];
+  /** Only the sets that some rule adds to; a unit without rules has none. */
+  readonly entrypoints: readonly string[];
+}
+
+/** The slash-separated path under which OPA evaluates the instrumented set. */
+export function entrypointOf(set: EmittedSet): string {
+  return `${set.package.replaceAll('.', '/')}/${RESERVED_PREFIX}${set.rule}`;
+}
+
+/**
+ * Keeps every file's text and appends, for each rule that emits a relation, a copy of it that adds
+ * `{"rule": <index>, "relation": <key>}` to a set of its own. So the original rules mean what they meant,
+ * and two rules that emit the same relation stay two.
+ */
+export function instrument(unit: PolicyUnit, parsed: readonly ParsedSource[]): InstrumentedUnit {
+  const rules: Witness[] = [];
+  const entrypoints = new Set<string>();
+  const files = parsed.map(({ source, module }) => {
+    const copies = module.rules.flatMap((rule) => {
+      const set = unit.emits.find(
+        (emitted) => emitted.package === module.package && emitted.rule === rule.name,
+      );
+      if (set === undefined || rule.element === undefined) return [];
+      const index = rules.push(witness(unit, source.file, rule.line, rule.title)) - 1;
+      entrypoints.add(entrypointOf(set));
+      // The key stands in parentheses, since `a | b` in an object would begin a comprehension.
+      const head = `${RESERVED_PREFIX}${rule.name} contains {"rule": ${index}, "relation": (${rule.element.key})}`;
+      return [`${head}${rule.element.body}`];
+    });
+    return { file: source.file, text: [source.text, ...copies, ''].join('\n\n') };
+  });
+  return { files, rules, entrypoints: [...entrypoints].sort() };
+}
+
+function witness(unit: PolicyUnit, file: string, line: number, title: string | undefined): Witness {
+  return { team: unit.owner, file, line, ...(title === undefined ? {} : { title }) };
+}

@@ -1,0 +1,64 @@
+import type { Problem } from '@dotline/model/mesh-error';
+
+interface OpaErrors {
+  readonly errors?: readonly {
+    readonly code?: string;
+    readonly message?: string;
+    readonly location?: { readonly file?: string; readonly row?: number };
+  }[];
+}
+
+const HINTS: readonly [pattern: RegExp, hint: string][] = [
+  [
+    /undefined function (\S+)/,
+    'only deterministic builtins that WebAssembly provides may be used, see docs/guides/policies.md',
+  ],
+  [/^empty module$/, 'start the file with its package, or delete it'],
+  [/is recursive/, 'a rule may not use itself, not even through others'],
+  [/conflicting rules/, 'one name is either a set or a value'],
+  [/`if` keyword is required/, 'write "… if { … }"'],
+];
+
+/** Reads the errors of `opa parse|check --format json`; none when the text holds none. */
+export function readOpaErrors(json: string, fallbackFile: string): Problem[] {
+  let output: OpaErrors;
+  try {
+    output = JSON.parse(json) as OpaErrors;
+  } catch {
+    return [];
+  }
+  return (output.errors ?? []).map(({ message = 'cannot be used', location }) =>
+    withHint({
+      file: location?.file || fallbackFile,
+      line: Math.max(1, location?.row ?? 1),
+      message,
+    }),
+  );
+}
+
+/** Reads errors that OPA prints as text: `<file>:<line>: <code>: <message>`, after `N error(s) occurred:`. */
+export function readOpaErrorText(text: string, fallbackFile: string): Problem[] {
+  const lines = text
+    .replace(/^\s*(error: )?\d+ errors? occurred( during loading)?:/, '')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  return lines.slice(0, 20).map((line) => {
+    const match = /^(.+?):(\d+): (?:rego_\w+: )?(.*)$/.exec(line);
+    return match === null
+      ? { file: fallbackFile, line: 1, message: line }
+      : withHint({
+          file: match[1] ?? fallbackFile,
+          line: Number(match[2]),
+          message: match[3] ?? '',
+        });
+  });
+}
+
+function withHint(problem: Problem): Problem {
+  for (const [pattern, hint] of HINTS) {
+    const match = pattern.exec(problem.message);
+    if (match !== null) return { ...problem, hint };
+  }
+  return problem;
+}

@@ -1,0 +1,81 @@
+import { execa } from 'execa';
+import pLimit from 'p-limit';
+import { OpaError } from './opa-error.js';
+
+/** Oldest minor version of OPA 1 whose syntax tree, checks and WebAssembly this compiler was tried with. */
+const MINOR_VERSION_MIN = 22;
+const PROCESSES_MAX = 2;
+const TIMEOUT_MS = 60_000;
+const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
+
+export interface OpaOutput {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The `opa` executable, at most two processes of it at a time. */
+export class Opa {
+  readonly #limit = pLimit(PROCESSES_MAX);
+
+  private constructor(
+    readonly path: string,
+    /** Such as `1.22.2`. */
+    readonly version: string,
+  ) {}
+
+  /** @throws OpaError when there is no OPA at the path, or one of an unsupported version */
+  static async open(path: string): Promise<Opa> {
+    const { stdout } = await runProcess(path, ['version'], process.cwd());
+    const version = /^Version:\s*v?(\d+\.\d+\.\d+\S*)/m.exec(stdout)?.[1];
+    if (version === undefined) {
+      throw new OpaError('failed', path, `${path} version does not answer as OPA does: ${stdout}`);
+    }
+    const [major, minor] = version.split('.').map(Number);
+    if (major !== 1 || minor === undefined || minor < MINOR_VERSION_MIN) {
+      throw new OpaError(
+        'unsupported-version',
+        path,
+        `${path} is OPA ${version}; policies need OPA 1.${MINOR_VERSION_MIN} or a later 1.x: ` +
+          'put that one on PATH or name it in OPA_PATH',
+      );
+    }
+    return new Opa(path, version);
+  }
+
+  /**
+   * Runs one command and waits for its end, whatever its exit code.
+   * @throws OpaError when it cannot be started, is killed, or takes more than a minute
+   */
+  run(args: readonly string[], directory: string): Promise<OpaOutput> {
+    return this.#limit(() => runProcess(this.path, args, directory));
+  }
+}
+
+async function runProcess(
+  path: string,
+  args: readonly string[],
+  directory: string,
+): Promise<OpaOutput> {
+  const result = await execa(path, args, {
+    cwd: directory,
+    reject: false,
+    stdin: 'ignore',
+    timeout: TIMEOUT_MS,
+    maxBuffer: OUTPUT_BYTES_MAX,
+    stripFinalNewline: false,
+  });
+  if (result.code === 'ENOENT' || result.code === 'EACCES') {
+    throw new OpaError(
+      'missing',
+      path,
+      `there is no OPA at ${path}: install OPA 1.${MINOR_VERSION_MIN} or a later 1.x, then put it on PATH or name it in OPA_PATH`,
+      { cause: result },
+    );
+  }
+  if (result.exitCode === undefined) {
+    const why = result.timedOut ? `took more than ${TIMEOUT_MS / 1000} s` : result.originalMessage;
+    throw new OpaError('failed', path, `opa ${args.join(' ')}: ${why}`, { cause: result });
+  }
+  return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+}

@@ -1,0 +1,222 @@
+import type { Witness } from '@dotline/model/edge';
+import type { Mesh, Operation, Service } from '@dotline/model/mesh';
+import type { Problem } from '@dotline/model/mesh-error';
+import { z } from 'zod';
+import { didYouMean } from './nearest-name.js';
+import {
+  type BaselineAllowance,
+  type CallerKind,
+  type CallerSelector,
+  compareText,
+  compareWitnesses,
+  type Grant,
+  type GuardrailDenial,
+  type Need,
+} from './relations.js';
+
+/** More than this from one set is a mistake, such as a grant for every pair of services. */
+const RELATIONS_MAX = 100_000;
+
+const Rows = z.array(z.object({ rule: z.number().int().nonnegative(), relation: z.unknown() }));
+const NeedShape = z.strictObject({ service: z.string(), operation: z.string() });
+const CallerShape = z.union([
+  z.strictObject({ service: z.string() }),
+  z.strictObject({ team: z.string() }),
+  z.strictObject({ tier: z.string() }),
+  z.strictObject({ product: z.string() }),
+]);
+const GrantShape = z.strictObject({ operation: z.string(), caller: CallerShape });
+const DenialShape = z.strictObject({
+  caller: z.string(),
+  operation: z.string(),
+  reason: z.string().min(1),
+});
+
+/** The names of a mesh, ready for look-ups. */
+export class MeshNames {
+  readonly services: ReadonlyMap<string, Service>;
+  readonly operations: ReadonlyMap<string, Operation>;
+  readonly #callers: Readonly<Record<CallerKind, readonly string[]>>;
+
+  constructor(mesh: Mesh) {
+    this.services = new Map(mesh.services.map((service) => [service.name, service]));
+    this.operations = new Map(
+      mesh.services.flatMap((service) => service.operations).map((each) => [each.id, each]),
+    );
+    this.#callers = {
+      service: mesh.services.map((service) => service.name),
+      team: mesh.teams.map((team) => team.name),
+      tier: ['critical', 'standard', 'best-effort'],
+      product: mesh.products,
+    };
+  }
+
+  callers(kind: CallerKind): readonly string[] {
+    return this.#callers[kind];
+  }
+}
+
+/** Relations that hold, and what is wrong with the rest, by the rule's file and line. */
+export interface ReadRelations<Relation> {
+  readonly relations: Relation[];
+  readonly problems: Problem[];
+}
+
+type Emitted = { readonly rows: unknown; readonly rules: readonly Witness[] };
+
+export function readNeeds(names: MeshNames, team: string, emitted: Emitted): ReadRelations<Need> {
+  const example = '{"service": "…", "operation": "<service>.<operation>"}';
+  const read = readRows(emitted, 'needs', NeedShape, example, (need, witness) => [
+    ...unknownService(names, need.service, witness),
+    ...unknownOperation(names, need.operation, witness),
+    ...foreignService(names, team, need.service, witness),
+  ]);
+  return sorted(read, ({ service, operation }) => `${service} ${operation}`);
+}
+
+export function readGrants(names: MeshNames, team: string, emitted: Emitted): ReadRelations<Grant> {
+  const example =
+    '{"operation": "<service>.<operation>", "caller": {"service" | "team" | "tier" | "product": "…"}}';
+  const read = readRows(emitted, 'grants', GrantShape, example, (grant, witness) => {
+    const { kind, name } = selector(grant.caller);
+    const owner = names.operations.get(grant.operation)?.service;
+    return [
+      ...unknownOperation(names, grant.operation, witness),
+      ...(owner === undefined ? [] : foreignService(names, team, owner, witness)),
+      ...unknownName(kind, name, names.callers(kind), witness),
+    ];
+  });
+  const relations = read.relations.map(({ operation, caller, witness }) => ({
+    operation,
+    caller: selector(caller),
+    witness,
+  }));
+  return sorted(
+    { relations, problems: read.problems },
+    ({ operation, caller }) => `${operation} ${caller.kind} ${caller.name}`,
+  );
+}
+
+export function readBaseline(names: MeshNames, emitted: Emitted): ReadRelations<BaselineAllowance> {
+  const example = '{"service": "…", "operation": "<service>.<operation>"}';
+  const read = readRows(emitted, 'allow', NeedShape, example, (allowance, witness) => [
+    ...unknownService(names, allowance.service, witness),
+    ...unknownOperation(names, allowance.operation, witness),
+  ]);
+  return sorted(read, ({ service, operation }) => `${service} ${operation}`);
+}
+
+export function readDenials(names: MeshNames, emitted: Emitted): ReadRelations<GuardrailDenial> {
+  const example = '{"caller": "…", "operation": "<service>.<operation>", "reason": "…"}';
+  const read = readRows(emitted, 'deny', DenialShape, example, (denial, witness) => [
+    ...unknownService(names, denial.caller, witness),
+    ...unknownOperation(names, denial.operation, witness),
+  ]);
+  const relations = read.relations.map(({ caller, operation, reason, witness }) => ({
+    caller,
+    callee: names.operations.get(operation)?.service ?? '',
+    operation,
+    reason,
+    guardrail: witness,
+  }));
+  const key = (denial: GuardrailDenial) =>
+    `${denial.caller} ${denial.operation} ${denial.guardrail.file} ${denial.reason}`;
+  relations.sort(
+    (a, b) => compareText(key(a), key(b)) || compareWitnesses(a.guardrail, b.guardrail),
+  );
+  return { relations, problems: read.problems };
+}
+
+function selector(caller: z.infer<typeof CallerShape>): CallerSelector {
+  if ('service' in caller) return { kind: 'service', name: caller.service };
+  if ('team' in caller) return { kind: 'team', name: caller.team };
+  if ('tier' in caller) return { kind: 'tier', name: caller.tier };
+  return { kind: 'product', name: caller.product };
+}
+
+function readRows<Shape>(
+  { rows, rules }: Emitted,
+  set: string,
+  shape: z.ZodType<Shape>,
+  example: string,
+  check: (relation: Shape, witness: Witness) => Problem[],
+): ReadRelations<Shape & { readonly witness: Witness }> {
+  const relations: (Shape & { witness: Witness })[] = [];
+  const problems: Problem[] = [];
+  const emitted = Rows.parse(rows ?? []);
+  if (emitted.length > RELATIONS_MAX && rules[0] !== undefined) {
+    const { file, line } = rules[0];
+    const message = `${set} has ${emitted.length} elements, more than ${RELATIONS_MAX}`;
+    return { relations, problems: [{ file, line, message, hint: 'grant to teams or products' }] };
+  }
+  for (const { rule, relation } of emitted) {
+    const witness = rules[rule];
+    if (witness === undefined) throw new RangeError(`${set}: there is no rule ${rule}`);
+    const parsed = shape.safeParse(relation);
+    if (!parsed.success) {
+      const message = `${set} contains ${shorten(relation)}`;
+      const { file, line } = witness;
+      problems.push({ file, line, message, hint: `an element is ${example}` });
+      continue;
+    }
+    const found = check(parsed.data, witness);
+    if (found.length === 0) relations.push({ ...parsed.data, witness });
+    problems.push(...found);
+  }
+  return { relations, problems };
+}
+
+function unknownService(names: MeshNames, service: string, witness: Witness): Problem[] {
+  return unknownName('service', service, names.services.keys(), witness);
+}
+
+function unknownOperation(names: MeshNames, operation: string, witness: Witness): Problem[] {
+  if (names.operations.has(operation)) return [];
+  const { file, line } = witness;
+  const service = names.services.get(operation.split('.')[0] ?? '');
+  const offered = service?.operations.map((each) => each.id) ?? [];
+  const hint =
+    didYouMean(operation, names.operations.keys()) ??
+    (service === undefined ? undefined : `${service.name} offers: ${offered.join(', ')}`);
+  return [problem(file, line, `unknown operation ${operation}`, hint)];
+}
+
+function unknownName(
+  what: string,
+  name: string,
+  known: Iterable<string>,
+  { file, line }: Witness,
+): Problem[] {
+  const names = [...known];
+  if (names.includes(name)) return [];
+  return [problem(file, line, `unknown ${what} ${name}`, didYouMean(name, names))];
+}
+
+function foreignService(
+  names: MeshNames,
+  team: string,
+  service: string,
+  { file, line }: Witness,
+): Problem[] {
+  const owner = names.services.get(service)?.team;
+  if (owner === undefined || owner === team) return [];
+  const message = `${service} belongs to team ${owner}; team ${team} cannot speak for it`;
+  return [problem(file, line, message, `the rule belongs into policies/teams/${owner}/`)];
+}
+
+function problem(file: string, line: number, message: string, hint: string | undefined): Problem {
+  return { file, line, message, ...(hint === undefined ? {} : { hint }) };
+}
+
+function shorten(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length <= 120 ? text : `${text.slice(0, 119)}…`;
+}
+
+function sorted<Relation extends { readonly witness: Witness }>(
+  { relations, problems }: ReadRelations<Relation>,
+  key: (relation: Relation) => string,
+): ReadRelations<Relation> {
+  relations.sort((a, b) => compareText(key(a), key(b)) || compareWitnesses(a.witness, b.witness));
+  return { relations, problems };
+}
