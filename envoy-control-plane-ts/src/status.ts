@@ -82,18 +82,25 @@ export class TypeStatusBoard {
   }
 
   #nacked(resources: readonly TypedResource[], detail: string, time: number): void {
-    for (const { name, version } of this.#blamed(resources, detail)) {
+    const blamed = this.#blamed(resources, detail);
+    for (const { name, version } of blamed) {
       const before = this.#byName.get(name);
       if (before?.sent?.version === version) {
         this.#byName.set(name, { ...before, nack: { version, detail, time } });
       }
     }
+    if (blamed.some(({ name }) => mentions(detail, name))) {
+      this.#acked(
+        resources.filter((resource) => !blamed.includes(resource)),
+        time,
+      );
+    }
   }
 
   /**
    * A state-of-the-world response of clusters or listeners is rejected as a whole although Envoy
-   * takes the good ones in it. Blamed are those that the client has not accepted before and, if its
-   * text names some of them, only these.
+   * (and gRPC) take the good ones in it. Blamed are those that the client has not accepted before
+   * and, if its text names some of them, only these; the others then count as accepted.
    */
   #blamed(resources: readonly TypedResource[], detail: string): readonly TypedResource[] {
     if (resources.length < 2 || !isRootType(this.typeUrl)) {
@@ -102,7 +109,7 @@ export class TypeStatusBoard {
     const unproven = resources.filter(
       ({ name, version }) => this.#byName.get(name)?.acked?.version !== version,
     );
-    const named = unproven.filter(({ name }) => detail.includes(name));
+    const named = unproven.filter(({ name }) => mentions(detail, name));
     return named.length > 0 ? named : unproven;
   }
 
@@ -110,4 +117,10 @@ export class TypeStatusBoard {
   resources(): ResourceStatus[] {
     return [...this.#byName.values()];
   }
+}
+
+/** Whether a text names a resource, as Envoy does: `Error adding/updating cluster(s) a: …, b: …`. */
+function mentions(detail: string, name: string): boolean {
+  const literal = name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+  return new RegExp(`(^|[\\s,'"])${literal}($|[\\s,:'"])`).test(detail);
 }

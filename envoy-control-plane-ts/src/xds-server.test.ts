@@ -264,14 +264,15 @@ describe('XdsServer', () => {
     client.send({ node, typeUrl: TypeUrl.Cluster });
     await client.response(1);
     client.pause();
-    for (let count = 1; count <= 30; count += 1) {
+    for (let count = 1; count <= 60; count += 1) {
       cache.setSnapshot('node-1', large(count));
-      await sleep(5);
+      await sleep(3);
     }
     const last = cache.get('node-1', TypeUrl.Cluster)?.resources.values().next().value?.version;
     client.resume();
     await eventually(() => client.responses.at(-1)?.resources[0]?.version === last || undefined);
-    expect(client.responses.length).toBeLessThan(15);
+    // The client library itself takes in some 16 messages before it stops reading.
+    expect(client.responses.length).toBeLessThan(30);
   });
 
   it('sends several changes of one turn as one response', async () => {

@@ -22,11 +22,16 @@ export class RealEnvoy {
   ) {}
 
   /** @throws when there is no Envoy or it does not start within 20 s; the message has its log. */
-  static async start(options: EnvoyOptions): Promise<RealEnvoy> {
+  static start(options: EnvoyOptions): Promise<RealEnvoy> {
+    return RealEnvoy.startWith(JSON.stringify(bootstrap(options)));
+  }
+
+  /** @param yaml the bootstrap */
+  static async startWith(yaml: string): Promise<RealEnvoy> {
     const directory = await mkdtemp(join(tmpdir(), 'xds-envoy-'));
-    const config = join(directory, 'bootstrap.json');
+    const config = join(directory, 'bootstrap.yaml');
     const adminFile = join(directory, 'admin');
-    await writeFile(config, JSON.stringify(bootstrap(options)));
+    await writeFile(config, yaml);
     const child = spawn(
       envoyPath(),
       [

@@ -1,0 +1,101 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { inconsistencies } from './consistency.js';
+import { DuplicateResourceError } from './resource-set.js';
+import { MisplacedResourceError, type Snapshot, SnapshotCache } from './snapshot-cache.js';
+import { cluster, endpoints, listener, rbac, routes } from './testing/hello-resources.js';
+import { TypeUrl } from './type-url.js';
+
+const whole: Snapshot = {
+  [TypeUrl.Cluster]: [cluster('a')],
+  [TypeUrl.Endpoint]: [endpoints('a', 1)],
+  [TypeUrl.Listener]: [listener('l', 2, { routes: 'r', rbac: 'guard' })],
+  [TypeUrl.Route]: [routes('r', 'a')],
+  [TypeUrl.ExtensionConfig]: [rbac('guard', true)],
+};
+
+describe('SnapshotCache', () => {
+  it('knows nothing of a node before its snapshot, and then that types left out are empty', () => {
+    const cache = new SnapshotCache();
+    expect(cache.get('n', TypeUrl.Cluster)).toBeUndefined();
+    cache.setSnapshot('n', {});
+    expect(cache.get('n', TypeUrl.Cluster)?.resources.size).toBe(0);
+    expect(cache.nodeIds()).toEqual(['n']);
+  });
+
+  it('tells only when something has changed, and only those who watch the node', () => {
+    const cache = new SnapshotCache();
+    const [mine, other] = [jest.fn(), jest.fn()];
+    const unwatch = cache.watch('n', mine);
+    cache.watch('other', other);
+    cache.setSnapshot('n', whole);
+    cache.setSnapshot('n', { ...whole, [TypeUrl.Cluster]: [cluster('a')] });
+    expect(mine).toHaveBeenCalledTimes(1);
+    cache.setSnapshot('n', { ...whole, [TypeUrl.Cluster]: [cluster('a', 2_000)] });
+    expect(mine).toHaveBeenCalledTimes(2);
+    unwatch();
+    cache.setSnapshot('n', {});
+    expect(mine).toHaveBeenCalledTimes(2);
+    expect(other).not.toHaveBeenCalled();
+  });
+
+  it('keeps the set of a type that has not changed', () => {
+    const cache = new SnapshotCache();
+    cache.setSnapshot('n', whole);
+    const before = cache.get('n', TypeUrl.Route);
+    cache.setSnapshot('n', {
+      ...whole,
+      [TypeUrl.Route]: [routes('r', 'a')],
+      [TypeUrl.Cluster]: [],
+    });
+    expect(cache.get('n', TypeUrl.Route)).toBe(before);
+  });
+
+  it('gives sets of equal resources one version, whatever their order', () => {
+    const cache = new SnapshotCache();
+    cache.setSnapshot('m', { [TypeUrl.Cluster]: [cluster('a'), cluster('b')] });
+    cache.setSnapshot('n', { [TypeUrl.Cluster]: [cluster('b'), cluster('a')] });
+    const versions = ['m', 'n'].map((node) => cache.get(node, TypeUrl.Cluster)?.version);
+    expect(new Set(versions).size).toBe(1);
+  });
+
+  it('refuses a wrong snapshot and keeps the old one', () => {
+    const cache = new SnapshotCache();
+    cache.setSnapshot('n', whole);
+    const twice = { [TypeUrl.Cluster]: [cluster('a'), cluster('a', 2_000)] };
+    expect(() => cache.setSnapshot('n', twice)).toThrow(DuplicateResourceError);
+    const misplaced = { [TypeUrl.Route]: [cluster('a')] };
+    expect(() => cache.setSnapshot('n', misplaced)).toThrow(MisplacedResourceError);
+    expect(cache.get('n', TypeUrl.Cluster)?.resources.get('a')?.version).toBe(cluster('a').version);
+  });
+});
+
+describe('inconsistencies', () => {
+  it('finds none in a snapshot that holds together', () => {
+    expect(inconsistencies(whole)).toEqual([]);
+  });
+
+  it('finds what clusters and listeners refer to and is missing', () => {
+    const { [TypeUrl.Cluster]: clusters, [TypeUrl.Listener]: listeners } = whole;
+    const found = inconsistencies({
+      ...(clusters && { [TypeUrl.Cluster]: clusters }),
+      ...(listeners && { [TypeUrl.Listener]: listeners }),
+    });
+    const from = (typeUrl: TypeUrl, name: string) => ({ typeUrl, name });
+    expect(found).toEqual([
+      { kind: 'missing', from: from(TypeUrl.Cluster, 'a'), to: from(TypeUrl.Endpoint, 'a') },
+      { kind: 'missing', from: from(TypeUrl.Listener, 'l'), to: from(TypeUrl.Route, 'r') },
+      {
+        kind: 'missing',
+        from: from(TypeUrl.Listener, 'l'),
+        to: from(TypeUrl.ExtensionConfig, 'guard'),
+      },
+    ]);
+  });
+
+  it('finds what nothing refers to', () => {
+    const found = inconsistencies({ ...whole, [TypeUrl.Cluster]: [] });
+    expect(found).toEqual([
+      { kind: 'unreferenced', resource: { typeUrl: TypeUrl.Endpoint, name: 'a' } },
+    ]);
+  });
+});
