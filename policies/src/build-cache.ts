@@ -20,6 +20,7 @@ const Facts = z.object({
       title: z.string().exactOptional(),
     }),
   ),
+  copyLines: z.array(z.number()),
   entrypoints: z.array(z.string()),
   readsCatalog: z.boolean(),
 });

@@ -4,7 +4,7 @@ import type { Witness } from '@dotline/model/edge';
 import type { Problem } from '@dotline/model/mesh-error';
 import { extract } from 'tar';
 import { checkUnit, inScratchFolder } from './check-unit.js';
-import { instrument } from './instrument.js';
+import { instrument, originalLine } from './instrument.js';
 import type { Opa } from './opa.js';
 import { readOpaErrorText } from './opa-problems.js';
 import type { PolicyUnit } from './policy-unit.js';
@@ -13,6 +13,8 @@ import type { PolicyUnit } from './policy-unit.js';
 export interface UnitFacts {
   /** Evaluated relations carry an index into this list. */
   readonly rules: readonly Witness[];
+  /** Where each rule's copy starts in its instrumented file. */
+  readonly copyLines: readonly number[];
   readonly entrypoints: readonly string[];
   /** Whether a rule looks at `data.catalog`: if none does, another catalog cannot change the result. */
   readonly readsCatalog: boolean;
@@ -35,11 +37,11 @@ export async function buildUnit(
 ): Promise<{ built: BuiltUnit } | { problems: Problem[] }> {
   const { parsed, problems } = await checkUnit(opa, capabilitiesFile, unit);
   if (problems.length > 0) return { problems };
-  const { files, rules, entrypoints } = instrument(unit, parsed);
+  const { files, rules, copyLines, entrypoints } = instrument(unit, parsed);
   const readsCatalog = parsed.some(({ module }) =>
     module.references.some(({ root, path }) => root === 'data' && path[0] === 'catalog'),
   );
-  const facts = { rules, entrypoints, readsCatalog };
+  const facts = { rules, copyLines, entrypoints, readsCatalog };
   if (entrypoints.length === 0) return { built: { facts } };
   return inScratchFolder(files, async (folder) => {
     const { exitCode, stderr } = await opa.run(
@@ -51,7 +53,15 @@ export async function buildUnit(
       ],
       folder,
     );
-    if (exitCode !== 0) return { problems: readOpaErrorText(stderr, files[0]?.file ?? unit.owner) };
+    if (exitCode !== 0) {
+      const found = readOpaErrorText(stderr, files[0]?.file ?? unit.owner);
+      return {
+        problems: found.map((problem) => ({
+          ...problem,
+          line: originalLine(facts, problem.file, problem.line),
+        })),
+      };
+    }
     await extract({
       file: join(folder, 'bundle.tar.gz'),
       cwd: folder,

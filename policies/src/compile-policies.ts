@@ -5,15 +5,16 @@ import type { Edge, Witness } from '@dotline/model/edge';
 import type { Mesh } from '@dotline/model/mesh';
 import { MeshError, type Problem } from '@dotline/model/mesh-error';
 import { BuildCache, buildKey } from './build-cache.js';
-import { type BuiltUnit, buildUnit } from './build-unit.js';
+import { type BuiltUnit, buildUnit, type UnitFacts } from './build-unit.js';
 import { writeCapabilitiesFile } from './capabilities-file.js';
 import { catalogOf } from './catalog.js';
 import { EvaluationError, Evaluator } from './evaluator.js';
 import { type Finding, findingsOf } from './finding.js';
 import { lastCommits, withCommit } from './git-witness.js';
-import { entrypointOf } from './instrument.js';
+import { entrypointOf, originalLine } from './instrument.js';
 import { candidatesOf, edgesOf, joinRelations } from './join-relations.js';
 import { Opa } from './opa.js';
+import { sortProblems } from './opa-problems.js';
 import { type EmittedSet, type PolicyUnit, readPolicyUnits } from './policy-unit.js';
 import { MeshNames, readBaseline, readDenials, readGrants, readNeeds } from './read-relations.js';
 import type {
@@ -120,7 +121,7 @@ export class PolicyCompiler {
       const stated = stampCommits(read, committed);
       const joined = joinRelations(mesh, stated);
       const guarded = await this.#askGuardrails(run, mesh, platform, joined.agreements);
-      if (guarded.problems.length > 0) throw new MeshError(guarded.problems);
+      if (guarded.problems.length > 0) throw new MeshError(sortProblems(guarded.problems));
       const refused = guarded.refused.map((denial) => ({
         ...denial,
         guardrail: withCommit(denial.guardrail, committed),
@@ -208,7 +209,7 @@ export class PolicyCompiler {
         collect(grants, readGrants(names, unit.owner, emitted('grants')));
       }
     }
-    if (problems.length > 0) throw new MeshError(problems);
+    if (problems.length > 0) throw new MeshError(sortProblems(problems));
     return { needs, grants, baseline };
   }
 
@@ -270,7 +271,7 @@ export class PolicyCompiler {
       return { evaluated };
     } catch (error) {
       if (!(error instanceof EvaluationError)) throw error;
-      return { problems: [evaluationProblem(unit, facts.rules, error)] };
+      return { problems: [evaluationProblem(facts, error)] };
     }
   }
 
@@ -310,19 +311,14 @@ function stampCommits(
 }
 
 /** OPA names the place in conflicts (`file:line:column: …`); elsewhere the unit's first rule stands for it. */
-function evaluationProblem(
-  unit: PolicyUnit,
-  rules: readonly Witness[],
-  error: EvaluationError,
-): Problem {
-  const place = /^(.+\.rego):(\d+):\d+: (.*)$/s.exec(error.message);
-  const known = unit.sources.find((source) => source.file === place?.[1]);
-  if (place !== null && known !== undefined) {
-    const line = Math.min(Number(place[2]), known.text.split('\n').length);
-    return { file: known.file, line, message: `cannot be evaluated: ${place[3]}` };
+function evaluationProblem(facts: UnitFacts, error: EvaluationError): Problem {
+  const [, file, line, message] = /^(.+\.rego):(\d+):\d+: (.*)$/s.exec(error.message) ?? [];
+  if (file !== undefined && line !== undefined) {
+    const original = originalLine(facts, file, Number(line));
+    return { file, line: original, message: `cannot be evaluated: ${message}` };
   }
-  const { file, line } = rules[0] ?? { file: unit.sources[0]?.file ?? unit.owner, line: 1 };
-  return { file, line, message: `cannot be evaluated: ${error.message}` };
+  const { file: first = 'policies', line: at = 1 } = facts.rules[0] ?? {};
+  return { file: first, line: at, message: `cannot be evaluated: ${error.message}` };
 }
 
 function hash(text: string): string {

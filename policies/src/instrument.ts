@@ -14,6 +14,8 @@ export interface InstrumentedUnit {
   readonly files: readonly { readonly file: string; readonly text: string }[];
   /** Emitted relations carry an index into this list. */
   readonly rules: readonly Witness[];
+  /** For each rule, the 1-based line at which its copy starts in the rule's file. */
+  readonly copyLines: readonly number[];
   /** Only the sets that some rule adds to; a unit without rules has none. */
   readonly entrypoints: readonly string[];
 }
@@ -30,22 +32,39 @@ export function entrypointOf(set: EmittedSet): string {
  */
 export function instrument(unit: PolicyUnit, parsed: readonly ParsedSource[]): InstrumentedUnit {
   const rules: Witness[] = [];
+  const copyLines: number[] = [];
   const entrypoints = new Set<string>();
   const files = parsed.map(({ source, module }) => {
-    const copies = module.rules.flatMap((rule) => {
+    let text = source.text;
+    for (const rule of module.rules) {
       const set = unit.emits.find(
         (emitted) => emitted.package === module.package && emitted.rule === rule.name,
       );
-      if (set === undefined || rule.element === undefined) return [];
+      if (set === undefined || rule.element === undefined) continue;
       const index = rules.push(witness(unit, source.file, rule.line, rule.title)) - 1;
       entrypoints.add(entrypointOf(set));
       // The key stands in parentheses, since `a | b` in an object would begin a comprehension.
       const head = `${RESERVED_PREFIX}${rule.name} contains {"rule": ${index}, "relation": (${rule.element.key})}`;
-      return [`${head}${rule.element.body}`];
-    });
-    return { file: source.file, text: [source.text, ...copies, ''].join('\n\n') };
+      text += '\n\n';
+      copyLines.push(text.split('\n').length);
+      text += head + rule.element.body;
+    }
+    return { file: source.file, text: `${text}\n` };
   });
-  return { files, rules, entrypoints: [...entrypoints].sort() };
+  return { files, rules, copyLines, entrypoints: [...entrypoints].sort() };
+}
+
+/** The line of the original text that a line of the instrumented text stands for. */
+export function originalLine(
+  { rules, copyLines }: Pick<InstrumentedUnit, 'rules' | 'copyLines'>,
+  file: string,
+  line: number,
+): number {
+  const index = rules.findLastIndex(
+    (rule, each) => rule.file === file && (copyLines[each] ?? Number.POSITIVE_INFINITY) <= line,
+  );
+  const rule = rules[index];
+  return rule === undefined ? line : rule.line + line - (copyLines[index] ?? line);
 }
 
 function witness(unit: PolicyUnit, file: string, line: number, title: string | undefined): Witness {

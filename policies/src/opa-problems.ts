@@ -1,4 +1,5 @@
 import type { Problem } from '@dotline/model/mesh-error';
+import { compareText } from './relations.js';
 
 interface OpaErrors {
   readonly errors?: readonly {
@@ -53,6 +54,12 @@ export function readOpaErrorText(text: string, fallbackFile: string): Problem[] 
           message: match[3] ?? '',
         });
   });
+}
+
+/** By file and line, each problem once. */
+export function sortProblems(problems: readonly Problem[]): Problem[] {
+  const unique = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
+  return [...unique.values()].sort((a, b) => compareText(a.file, b.file) || a.line - b.line);
 }
 
 function withHint(problem: Problem): Problem {
