@@ -1,0 +1,1 @@
+"""Who riders are: accounts, sign-in, tokens."""

@@ -1,0 +1,1 @@
+"""What riders and drivers are told."""
