@@ -36,6 +36,16 @@ const rules: { rule: string; type: TypeUrl; turns: Turn[] }[] = [
     ],
   },
   {
+    rule: 'a wildcard without resources is answered too, once',
+    type: root,
+    turns: [
+      { has: '', sends: '' },
+      { empty: true, sends: 'empty' },
+      { acks: true, sends: '' },
+      { has: 'a1', sends: 'a1' },
+    ],
+  },
+  {
     rule: "'*' asks for everything",
     type: root,
     turns: [
@@ -235,6 +245,16 @@ const rules: { rule: string; type: TypeUrl; turns: Turn[] }[] = [
       { has: 'a1', sends: '' },
       { asks: '*', sends: 'a1' },
       { drops: 'a', sends: '' },
+    ],
+  },
+  {
+    rule: "a dropped name that was on its way when '*' was asked for is not forgotten",
+    type: root,
+    turns: [
+      { has: 'a1', sends: '' },
+      { asks: 'a', sends: 'a1' },
+      { drops: 'a', sends: '' },
+      { has: '', asks: '*', sends: '-a' },
     ],
   },
   {

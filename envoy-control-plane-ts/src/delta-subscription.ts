@@ -28,6 +28,8 @@ const absent = Symbol('absent');
 export class DeltaSubscription implements Subscription<DeltaRequest> {
   #started = false;
   #wildcard = false;
+  /** A response is due even if there is nothing to say. */
+  #firstDue = false;
   readonly #names = new Set<string>();
   /**
    * What the client holds, by name: the version that was sent last (accepted or not), or a mark.
@@ -72,6 +74,9 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     }
     if (first) {
       this.#forgetUnwanted();
+      // Envoy starts when it has an answer to its wildcards, and waits 15 s for it, so "there are
+      // none" must be said. A client that states versions has had an answer before.
+      this.#firstDue = this.#wildcard && this.#held.size === 0;
     }
     return answers;
   }
@@ -92,7 +97,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     }
     const resources = this.#changed(set, options.maxBytes);
     const removed = this.#gone(set, options.removals);
-    if (resources.length === 0 && removed.length === 0) {
+    if (resources.length === 0 && removed.length === 0 && !this.#firstDue) {
       this.#settled.set(options.removals, set);
       return undefined;
     }
@@ -101,6 +106,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   sent(update: Update, nonce: string): void {
     this.#settled.clear();
+    this.#firstDue = false;
     this.#unanswered.add(nonce, update);
     for (const { name, version } of update.resources) {
       this.#held.set(name, version);
@@ -160,6 +166,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
         this.#oweAll();
       }
       this.#wildcard = true;
+      this.#oweInFlight();
       return;
     }
     // "A resource_names_subscribe field may contain resource names that the server believes the
@@ -196,6 +203,18 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #oweAll(): void {
     for (const name of this.#held.keys()) {
       this.#held.set(name, owed);
+    }
+  }
+
+  /**
+   * A client that has dropped a name and then asks for '*' keeps the resource if it was on its way
+   * meanwhile. We have forgotten it, and must not: it may have to be removed.
+   */
+  #oweInFlight(): void {
+    for (const name of this.#unanswered.names()) {
+      if (!this.#held.has(name)) {
+        this.#held.set(name, owed);
+      }
     }
   }
 

@@ -17,6 +17,15 @@ export class UnansweredResponses {
     return this.#byNonce.size >= unansweredMax;
   }
 
+  /** Names of the resources in all of them. */
+  *names(): Iterable<string> {
+    for (const { resources } of this.#byNonce.values()) {
+      for (const { name } of resources) {
+        yield name;
+      }
+    }
+  }
+
   add(nonce: string, update: Update): void {
     this.#byNonce.set(nonce, update);
   }

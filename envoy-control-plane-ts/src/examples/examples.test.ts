@@ -62,7 +62,11 @@ describe('README', () => {
     const admin = 'admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } } }\n';
     const envoy = await RealEnvoy.startWith(admin + yaml);
     try {
-      const text = await eventually(async () => (await fetch(`http://127.0.0.1:${port}`)).text());
+      // Well within the 15 s after which Envoy would start without an answer.
+      const text = await eventually(
+        async () => (await fetch(`http://127.0.0.1:${port}`)).text(),
+        8_000,
+      );
       expect(text).toBe('hello\n');
     } finally {
       await envoy.stop();
