@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromJson, toBinary } from '@bufbuild/protobuf';
 import { ServerCredentials } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { PermissionDenied } from './errors.js';
 import { ClusterSchema } from './gen/envoy/config/cluster/v3/cluster_pb.js';
 import { TypedExtensionConfigSchema } from './gen/envoy/config/core/v3/extension_pb.js';
@@ -31,6 +31,8 @@ import { TypeUrl } from './type-url.js';
 import { XdsServer, type XdsServerOptions } from './xds-server.js';
 
 const nodeId = 'node-1';
+
+jest.setTimeout(60_000);
 
 describe.each(['DELTA_GRPC', 'GRPC'] as const)('a real Envoy over %s', (apiType) => {
   const isDelta = apiType === 'DELTA_GRPC';

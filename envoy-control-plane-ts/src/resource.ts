@@ -11,12 +11,10 @@ import { isTypeUrl, TypeUrl } from './type-url.js';
 export interface TypedResource {
   readonly name: string;
   readonly typeUrl: TypeUrl;
-  /** Hash of the content (and of the time to live), so the same across processes and restarts. */
+  /** Hash of the content, so the same across processes and restarts. */
   readonly version: string;
   /** The encoded message. Must not be written to. */
   readonly value: Uint8Array;
-  /** After how many seconds without a word from the server the client drops the resource. */
-  readonly ttlSeconds?: number;
 }
 
 /** A message type that is not one of `TypeUrl` was offered as a resource. */
@@ -38,26 +36,14 @@ export function resource<Desc extends DescMessage>(
   schema: Desc,
   name: string,
   message: MessageShape<Desc>,
-  options: { readonly ttlSeconds?: number } = {},
 ): TypedResource {
   const typeUrl = urlOf(schema);
   if (!isTypeUrl(typeUrl)) {
     throw new UnknownResourceTypeError(typeUrl);
   }
   const value = canonicalBinary(schema, message);
-  const { ttlSeconds } = options;
-  const hash = createHash('sha256').update(value);
-  if (ttlSeconds !== undefined) {
-    // "To update the TTL, the management server resends the resource with a new TTL"
-    // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#ttl
-    hash.update(`ttl ${ttlSeconds}`);
-  }
-  const version = hash.digest('hex').slice(0, 32);
-  return Object.freeze(
-    ttlSeconds === undefined
-      ? { name, typeUrl, version, value }
-      : { name, typeUrl, version, value, ttlSeconds },
-  );
+  const version = createHash('sha256').update(value).digest('hex').slice(0, 32);
+  return Object.freeze({ name, typeUrl, version, value });
 }
 
 /**

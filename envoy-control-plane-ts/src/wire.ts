@@ -117,7 +117,7 @@ const sotwPrefix = new Prefix((resource) => {
     .finish();
 });
 
-/** `resources: [Resource { name, version, ttl, resource: Any { type_url, value: …` */
+/** `resources: [Resource { name, version, resource: Any { type_url, value: …` */
 const deltaPrefix = new Prefix((resource) => {
   const any = anyPrefix(resource);
   const head = new BinaryWriter()

@@ -1,4 +1,5 @@
 import { createPrivateKey, webcrypto } from 'node:crypto';
+// Its container needs the polyfill before it is loaded.
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 

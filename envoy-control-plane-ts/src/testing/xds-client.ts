@@ -22,7 +22,7 @@ import {
 import { eventually } from './real-envoy.js';
 
 /** A bare gRPC client: sends the requests that a test writes, and keeps every response. */
-export class XdsClient<Request extends DescMessage, Response extends DescMessage> {
+class XdsClient<Request extends DescMessage, Response extends DescMessage> {
   readonly responses: MessageShape<Response>[] = [];
   error: ServiceError | undefined;
   readonly #client: Client;
