@@ -1,0 +1,37 @@
+import type { Edge } from '@dotline/model/edge';
+import { loadMesh } from '@dotline/model/load-mesh';
+import type { Mesh } from '@dotline/model/mesh';
+import type { PolicyCompiler } from '@dotline/policies/compile-policies';
+import type { Finding } from '@dotline/policies/finding';
+import type { PolicyRelations } from '@dotline/policies/relations';
+import { cleanCommit } from './git-checkout.js';
+
+/** A mesh directory, read and compiled. */
+export interface CompiledMesh {
+  readonly mesh: Mesh;
+  readonly edges: readonly Edge[];
+  readonly relations: PolicyRelations;
+  /** What is dubious about the policies without being wrong, such as a need that nobody grants. */
+  readonly findings: readonly Finding[];
+  /** Of the checkout, when nothing in it is changed. */
+  readonly commit: string | undefined;
+}
+
+/**
+ * Reads a mesh directory and compiles its policies.
+ * @throws MeshError with every problem found
+ */
+export async function compileMesh(
+  directory: string,
+  compiler: Pick<PolicyCompiler, 'compile'>,
+): Promise<CompiledMesh> {
+  const mesh = await loadMesh(directory);
+  const { edges, findings, needs, grants, baseline, refused } = await compiler.compile(mesh);
+  return {
+    mesh,
+    edges,
+    relations: { needs, grants, baseline, refused },
+    findings,
+    commit: await cleanCommit(directory),
+  };
+}

@@ -1,0 +1,245 @@
+import type { Server } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { platformSpiffeId } from '@dotline/model/spiffe-id';
+import { PolicyCompiler } from '@dotline/policies/compile-policies';
+import { PermissionDenied, SnapshotCache, XdsServer } from 'envoy-control-plane-ts';
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import { api, serveApi } from './api.js';
+import { CertificateAuthority } from './certificate-authority.js';
+import { isDatabaseAbsent, openDatabase, untilDatabaseAnswers } from './database.js';
+import { Fleet } from './fleet.js';
+import { InstanceRegistry } from './instance-registry.js';
+import { LiveMesh } from './live-mesh.js';
+import { type MeshEvent, MeshEvents } from './mesh-events.js';
+import { MeshPublisher } from './mesh-publisher.js';
+import { MeshWatcher } from './mesh-watcher.js';
+import { Metrics } from './metrics.js';
+import { type LiveRevision, markEnforced } from './revision-store.js';
+import { migrate } from './schema.js';
+import { ServerCertificate } from './server-certificate.js';
+import type { Settings } from './settings.js';
+import { authorizeSidecar } from './sidecar-authorizer.js';
+import { SidecarReporter } from './sidecar-reporter.js';
+import { forgetUnregisteredSidecars, writeSidecarTypes } from './sidecar-store.js';
+import { StreamBoard } from './stream-board.js';
+
+/** Whoever misses an event sees the change so much later. */
+const POLL_MS = 2_000;
+/** In polls. */
+const INSTANCES_EVERY = 5;
+const XDS_GRACE_MS = 2_000;
+
+/** One replica of the control plane: its parts, who tells whom, and the order of start and stop. */
+export class ControlPlane {
+  readonly #pool: pg.Pool;
+  readonly #metrics = new Metrics();
+  readonly #cache = new SnapshotCache();
+  readonly #live: LiveMesh;
+  readonly #registry: InstanceRegistry;
+  readonly #events: MeshEvents;
+  readonly #board: StreamBoard;
+  readonly #fleet: Fleet;
+  readonly #reporter: SidecarReporter;
+  readonly #publisher: MeshPublisher;
+  readonly #abort = new AbortController();
+  #certificate: ServerCertificate | undefined;
+  #xds: XdsServer | undefined;
+  #api: Server | undefined;
+  #serving: Promise<void> = Promise.resolve();
+  #watcher: MeshWatcher | undefined;
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly log: Logger,
+  ) {
+    this.#pool = openDatabase(settings.databaseUrl, log);
+    this.#events = new MeshEvents(settings.redisUrl, log, (event) => this.#heard(event));
+    this.#live = new LiveMesh(this.#pool, log, (live, before) => this.#wentLive(live, before));
+    this.#registry = new InstanceRegistry(this.#pool, log, {
+      changed: () => this.#instancesChanged(),
+      stored: () => this.#events.publish({ type: 'instances' }),
+    });
+    this.#board = new StreamBoard({
+      status: () => this.#xds?.status() ?? [],
+      wanted: (nodeId, typeUrl) => this.#cache.get(nodeId, typeUrl),
+      metrics: this.#metrics,
+      changed: (nodeId) => this.#reporter.touch(nodeId),
+    });
+    this.#fleet = new Fleet({
+      cache: this.#cache,
+      telemetry: settings.telemetry,
+      settled: (nodeIds, waitMs) => this.#board.settled(nodeIds, waitMs),
+      placed: () => this.#reporter.touchConnected(),
+      log,
+    });
+    this.#reporter = new SidecarReporter({
+      live: () => this.#live.current,
+      placed: () => this.#fleet.placedRevision,
+      instances: () => this.#registry.list(),
+      states: (nodeIds) => this.#board.states(nodeIds),
+      connected: () => this.#board.connectedNodes(),
+      write: (types) => writeSidecarTypes(this.#pool, types),
+      markEnforced: (...enforced) => markEnforced(this.#pool, ...enforced),
+      written: () => this.#events.publish({ type: 'sidecars' }),
+      metrics: this.#metrics,
+      log,
+    });
+    this.#publisher = new MeshPublisher({
+      directory: settings.meshDirectory,
+      compiler: new PolicyCompiler({
+        opaPath: settings.opaPath,
+        cacheDirectory: settings.policyCacheDirectory,
+        log: (message, facts) => log.debug(facts, message),
+      }),
+      pool: this.#pool,
+      live: this.#live,
+      events: this.#events,
+      metrics: this.#metrics,
+      log,
+    });
+  }
+
+  /**
+   * Starts everything. Resolves when the mesh directory has been read; sidecars are served as soon
+   * as a revision is known, which after a restart is the one that PostgreSQL has as live.
+   */
+  async start(): Promise<void> {
+    const { settings, log } = this;
+    const authority = await CertificateAuthority.open(settings.caDirectory);
+    this.#certificate = await ServerCertificate.create(authority, this.#names(), (error) =>
+      log.error({ err: error }, 'the own certificate cannot be renewed'),
+    );
+    const served = await serveApi(
+      api({
+        joinToken: settings.joinToken,
+        authority,
+        live: () => this.#live.current,
+        putInstances: (host, instances) => this.#registry.put(host, instances),
+        metrics: this.#metrics,
+        log,
+      }),
+      this.#certificate,
+      settings.apiListen,
+    );
+    this.#api = served.server;
+    log.info({ port: served.port }, 'API listens');
+
+    await untilDatabaseAnswers('migrating', log, this.#abort.signal, () => migrate(this.#pool));
+    await untilDatabaseAnswers('reading instances', log, this.#abort.signal, async () => {
+      await forgetUnregisteredSidecars(this.#pool);
+      await this.#registry.load();
+      await this.#live.refresh();
+    });
+    await this.#serving;
+
+    this.#watcher = await MeshWatcher.start(
+      settings.meshDirectory,
+      () => void this.#publisher.publish(),
+      (error) => log.error({ err: error }, 'the mesh directory cannot be watched'),
+    );
+    await this.#publisher.publish();
+    void this.#poll();
+  }
+
+  /** Stops taking changes, hands sidecars over to whoever comes next, writes down what is known. */
+  async close(): Promise<void> {
+    this.#abort.abort();
+    this.#live.close();
+    await this.#watcher?.close();
+    await this.#publisher.close();
+    await this.#fleet.close();
+    await this.#xds?.close({ graceMs: XDS_GRACE_MS });
+    await this.#reporter.close();
+    await this.#registry.close();
+    this.#api?.close();
+    this.#api?.closeAllConnections();
+    this.#certificate?.close();
+    this.#events.close();
+    await this.#pool.end();
+  }
+
+  #names(): string[] {
+    const hosts = [this.settings.apiListen.host, this.settings.xdsListen.host];
+    const own = hosts.filter((host) => host !== '0.0.0.0' && host !== '::');
+    return [...new Set(['localhost', '127.0.0.1', ...own, ...this.settings.names])];
+  }
+
+  #wentLive(live: LiveRevision, before: LiveRevision | undefined): void {
+    if (live.rolloutId !== before?.rolloutId) this.#metrics.revisions.inc();
+    this.#events.publish({ type: 'revision', revision: live.revision.id });
+    void this.#fleet.setRevision(live.revision);
+    this.#serving = this.#serving.then(() => this.#serveXds(live));
+    this.#serving.catch((error: unknown) => {
+      this.log.fatal({ err: error }, 'sidecars cannot be served');
+      process.exit(1);
+    });
+  }
+
+  /** Starts the xDS server with the first revision; later only follows the trust domain. */
+  async #serveXds({ revision }: LiveRevision): Promise<void> {
+    const certificate = this.#certificate;
+    if (certificate === undefined) return;
+    await certificate.identifyAs(platformSpiffeId(revision.mesh.trustDomain, 'control-plane'));
+    if (this.#xds !== undefined || this.#abort.signal.aborted) return;
+    this.#xds = new XdsServer({
+      cache: this.#cache,
+      credentials: certificate.grpcCredentials(),
+      authorize: ({ peer, node }) => this.#authorize(peer.uris, node.id, node.cluster),
+      hooks: this.#board.hooks,
+    });
+    const { host, port } = this.settings.xdsListen;
+    const listening = await this.#xds.listen(`${host.includes(':') ? `[${host}]` : host}:${port}`);
+    this.log.info({ port: listening, revision: revision.id }, 'xDS listens');
+  }
+
+  #authorize(uris: readonly string[], nodeId: string, nodeCluster: string): void {
+    try {
+      authorizeSidecar(
+        { uris, nodeId, nodeCluster },
+        this.#live.current?.revision,
+        (id) => this.#registry.get(id)?.instance,
+      );
+    } catch (error) {
+      if (error instanceof PermissionDenied) {
+        this.#metrics.refusedStreams.inc();
+        this.log.warn({ nodeId, uris, reason: error.message }, 'a sidecar is refused');
+      }
+      throw error;
+    }
+  }
+
+  #instancesChanged(): void {
+    const instances = this.#registry.list().map(({ instance }) => instance);
+    this.#metrics.instances.reset();
+    for (const { state } of instances) this.#metrics.instances.inc({ state });
+    this.#fleet.setInstances(instances);
+    this.#reporter.touchConnected();
+  }
+
+  #heard(event: MeshEvent): void {
+    if (event.type === 'revision') void this.#attempt(() => this.#live.refresh());
+    if (event.type === 'instances') void this.#attempt(() => this.#registry.load());
+  }
+
+  async #poll(): Promise<void> {
+    const { signal } = this.#abort;
+    for (let count = 1; !signal.aborted; count++) {
+      await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      await this.#attempt(() => this.#live.refresh());
+      if (count % INSTANCES_EVERY === 0) await this.#attempt(() => this.#registry.load());
+    }
+  }
+
+  /** Reading again can wait while PostgreSQL is away. */
+  async #attempt(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      if (!isDatabaseAbsent(error) && !this.#abort.signal.aborted) {
+        this.log.error({ err: error }, 'PostgreSQL cannot be read');
+      }
+    }
+  }
+}

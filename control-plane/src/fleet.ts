@@ -1,0 +1,164 @@
+import type { Instance } from '@dotline/model/instance';
+import type { Revision } from '@dotline/model/revision';
+import { INBOUND_AUTHORIZATION, ListenerName } from '@dotline/sidecar-config/names';
+import { meshResources } from '@dotline/sidecar-config/sidecar-resources';
+import { type Snapshot, type SnapshotCache, TypeUrl } from 'envoy-control-plane-ts';
+import type { Logger } from 'pino';
+import { isRevocation, rolloutSteps, type Stage, touchedServices } from './rollout-plan.js';
+import { SingleFlight } from './single-flight.js';
+import { inSpan } from './tracing.js';
+
+/** How long callers wait for their callees' acknowledgement, or the reverse; then they go on. */
+const STEP_WAIT_MS = 200;
+
+/** What came of a step: `rejected` when a sidecar refused a resource that the step gave it. */
+export type StepOutcome = 'held' | 'late' | 'rejected';
+
+export interface FleetParts {
+  readonly cache: Pick<SnapshotCache, 'setSnapshot' | 'clearSnapshot' | 'nodeIds'>;
+  readonly telemetry: Parameters<typeof meshResources>[0]['telemetry'];
+  /** Waits until the connected ones of these sidecars hold what the cache has for them. */
+  readonly settled: (nodeIds: readonly string[], waitMs: number) => Promise<StepOutcome>;
+  /** A revision has been handed to every sidecar, or has been stopped. */
+  readonly placed: (revision: Revision) => void;
+  readonly log: Logger;
+}
+
+/**
+ * From revision and instances to one snapshot for each sidecar. Only sidecars that a change can
+ * touch are made again, and the cache sends only what differs.
+ */
+export class Fleet {
+  readonly #parts: FleetParts;
+  readonly #roller = new SingleFlight(() => this.#roll());
+  #wanted: Revision | undefined;
+  #stage: Stage | undefined;
+  #instances = new Map<string, Instance>();
+
+  constructor(parts: FleetParts) {
+    this.#parts = parts;
+  }
+
+  /** The revision that every sidecar is given now; `undefined` during a rollout. */
+  get placedRevision(): string | undefined {
+    const { inbound, rest } = this.#stage ?? {};
+    return inbound === rest ? rest?.id : undefined;
+  }
+
+  /** Rolls a revision out; a newer one waits until the present step is over. */
+  setRevision(revision: Revision): Promise<void> {
+    this.#wanted = revision;
+    return this.#roller.request();
+  }
+
+  /** Gives sidecars the instances as they are now, at once. */
+  setInstances(instances: readonly Instance[]): void {
+    const before = this.#instances;
+    this.#instances = new Map(instances.map((instance) => [instance.id, instance]));
+    for (const id of before.keys()) {
+      if (!this.#instances.has(id)) this.#parts.cache.clearSnapshot(id);
+    }
+    const changed = [...before.values(), ...instances].filter(
+      ({ id }) => !isSame(before.get(id), this.#instances.get(id)),
+    );
+    if (this.#stage !== undefined && changed.length > 0) this.#place(this.#seeing(changed));
+  }
+
+  close(): Promise<void> {
+    return this.#roller.close();
+  }
+
+  async #roll(): Promise<void> {
+    const after = this.#wanted;
+    const before = this.#stage;
+    if (after === undefined) return;
+    if (before === undefined) {
+      this.#stage = { inbound: after, rest: after };
+      this.#place('all');
+      this.#parts.placed(after);
+      return;
+    }
+    if (before.rest === after && before.inbound === after) return;
+    await inSpan('roll out', { 'dotline.revision': after.id }, () => this.#steps(before, after));
+  }
+
+  async #steps(before: Stage, after: Revision): Promise<void> {
+    // A rollout that was stopped half-way left sidecars of which the plan does not know.
+    const isWhole = before.inbound === before.rest;
+    const touched = isWhole ? touchedServices(before.rest, after) : 'all';
+    const mayStop = !isRevocation(before.inbound, after);
+    const steps = rolloutSteps(before.rest, after);
+    for (const [index, step] of steps.entries()) {
+      this.#stage = step.stage;
+      const nodeIds = this.#place(touched);
+      if (index === steps.length - 1) break;
+      const outcome = await this.#parts.settled(nodeIds, STEP_WAIT_MS);
+      if (outcome === 'rejected' && mayStop) {
+        this.#parts.log.error(
+          { revision: after.id, step: step.name },
+          `the rollout of revision ${after.id} is stopped: a sidecar rejected part of it`,
+        );
+        break;
+      }
+    }
+    this.#parts.placed(after);
+  }
+
+  /** Makes the snapshots of the instances of some services; returns the ids of these instances. */
+  #place(services: ReadonlySet<string> | 'all'): string[] {
+    const { inbound, rest } = this.#stage ?? {};
+    if (inbound === undefined || rest === undefined) return [];
+    const instances = [...this.#instances.values()];
+    const { telemetry, cache, log } = this.#parts;
+    const restOf = meshResources({ revision: rest, instances, telemetry });
+    const inboundOf =
+      inbound === rest ? restOf : meshResources({ revision: inbound, instances, telemetry });
+    const known = new Set(rest.mesh.services.map((service) => service.name));
+    const placed = instances.filter(({ service }) => services === 'all' || services.has(service));
+    for (const instance of placed) {
+      try {
+        // A service that left the mesh may neither call nor be called: its sidecar holds nothing.
+        const snapshot = known.has(instance.service)
+          ? compose(restOf(instance), inbound === rest ? undefined : inboundOf(instance))
+          : {};
+        cache.setSnapshot(instance.id, snapshot);
+      } catch (error) {
+        log.error({ err: error, instance: instance.id }, 'a sidecar keeps its old configuration');
+      }
+    }
+    return placed.map(({ id }) => id);
+  }
+
+  /** Services of instances, and the services that call these: whose sidecars hold their endpoints. */
+  #seeing(instances: readonly Instance[]): ReadonlySet<string> {
+    const own = new Set(instances.map(({ service }) => service));
+    const stages = [this.#stage?.rest, this.#stage?.inbound];
+    const callers = stages.flatMap((revision) =>
+      (revision?.edges ?? []).filter(({ callee }) => own.has(callee)).map(({ caller }) => caller),
+    );
+    return new Set([...own, ...callers]);
+  }
+}
+
+/** One snapshot with the inbound side of another. */
+function compose(rest: Snapshot, inbound: Snapshot | undefined): Snapshot {
+  if (inbound === undefined) return rest;
+  const isInbound = {
+    [TypeUrl.Route]: ListenerName.inbound,
+    [TypeUrl.ExtensionConfig]: INBOUND_AUTHORIZATION,
+  };
+  const composed: Snapshot = { ...rest };
+  for (const typeUrl of [TypeUrl.Route, TypeUrl.ExtensionConfig] as const) {
+    const name = isInbound[typeUrl];
+    composed[typeUrl] = [
+      ...(rest[typeUrl] ?? []).filter((resource) => resource.name !== name),
+      ...(inbound[typeUrl] ?? []).filter((resource) => resource.name === name),
+    ];
+  }
+  return composed;
+}
+
+function isSame(a: Instance | undefined, b: Instance | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return (Object.keys(a) as (keyof Instance)[]).every((key) => a[key] === b[key]);
+}

@@ -1,0 +1,39 @@
+import { resolve } from 'node:path';
+import { execa } from 'execa';
+
+const TIMEOUT_MS = 10_000;
+/** What a revision is made from; changes elsewhere in a repository do not matter. */
+const CONTENT = ['mesh.yaml', 'services', 'policies', 'slo'];
+
+/** Where Git keeps what names the commit of a checkout. Both absolute. */
+export interface GitFolders {
+  /** Holds `HEAD`. */
+  readonly own: string;
+  /** Holds `refs`; another than `own` in a linked worktree. */
+  readonly common: string;
+}
+
+/** The commit of a mesh directory, or `undefined` outside a checkout and while its content is changed. */
+export async function cleanCommit(directory: string): Promise<string | undefined> {
+  const commit = await git(directory, ['rev-parse', '--verify', '--quiet', 'HEAD']);
+  if (commit === undefined) return undefined;
+  const changes = await git(directory, ['status', '--porcelain', '--', ...CONTENT]);
+  return changes === '' ? commit : undefined;
+}
+
+/** Git's folders for a directory, or `undefined` outside a checkout. */
+export async function gitFolders(directory: string): Promise<GitFolders | undefined> {
+  const output = await git(directory, ['rev-parse', '--git-dir', '--git-common-dir']);
+  const [own, common] = output?.split('\n') ?? [];
+  if (own === undefined || common === undefined) return undefined;
+  return { own: resolve(directory, own), common: resolve(directory, common) };
+}
+
+/** Output of a Git command that only reads, or `undefined` when it fails. */
+async function git(directory: string, args: readonly string[]): Promise<string | undefined> {
+  const { failed, stdout } = await execa('git', ['--no-optional-locks', '-C', directory, ...args], {
+    timeout: TIMEOUT_MS,
+    reject: false,
+  });
+  return failed ? undefined : stdout;
+}

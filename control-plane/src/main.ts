@@ -1,0 +1,40 @@
+import { pino } from 'pino';
+import { ControlPlane } from './control-plane.js';
+import { readSettings, type Settings, SettingsError } from './settings.js';
+import { startTracing } from './tracing.js';
+
+const STOP_TIMEOUT_MS = 8_000;
+
+let settings: Settings;
+try {
+  settings = readSettings(process.env);
+} catch (error) {
+  process.stderr.write(`${error instanceof SettingsError ? error.message : String(error)}\n`);
+  process.exit(2);
+}
+
+const log = pino({ level: settings.logLevel, base: { process: 'control-plane' } });
+const stopTracing = await startTracing(process.env);
+const controlPlane = new ControlPlane(settings, log);
+
+let stopping = false;
+async function stop(signal: string): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  log.info({ signal }, 'stopping');
+  setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
+  await controlPlane.close();
+  await stopTracing?.().catch(() => undefined);
+  process.exit(0);
+}
+process.once('SIGTERM', (signal) => void stop(signal));
+process.once('SIGINT', (signal) => void stop(signal));
+
+try {
+  await controlPlane.start();
+} catch (error) {
+  if (!stopping) {
+    log.fatal({ err: error }, 'the control plane cannot start');
+    process.exit(1);
+  }
+}

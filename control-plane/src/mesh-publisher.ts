@@ -1,0 +1,110 @@
+import { formatProblem, MeshError, type Problem } from '@dotline/model/mesh-error';
+import type { PolicyCompiler } from '@dotline/policies/compile-policies';
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import { type CompiledMesh, compileMesh } from './compiled-mesh.js';
+import type { LiveMesh } from './live-mesh.js';
+import { clearMeshProblems, writeMeshProblems } from './mesh-error-store.js';
+import type { MeshEvents } from './mesh-events.js';
+import type { Metrics } from './metrics.js';
+import { SingleFlight } from './single-flight.js';
+import { inSpan } from './tracing.js';
+
+const PROBLEMS_LOGGED_MAX = 50;
+
+interface Parts {
+  readonly directory: string;
+  readonly compiler: Pick<PolicyCompiler, 'compile'>;
+  readonly pool: pg.Pool;
+  readonly live: LiveMesh;
+  readonly events: Pick<MeshEvents, 'publish'>;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/**
+ * Makes the mesh directory as it is now the live revision. A directory with problems leaves the last
+ * good revision live. Changes during a run merge into one next run.
+ */
+export class MeshPublisher {
+  readonly #flight = new SingleFlight(() => this.#run());
+  #broken = false;
+
+  constructor(private readonly parts: Parts) {}
+
+  /** Something may have changed. Resolves when the directory as of this call has been dealt with. */
+  publish(): Promise<void> {
+    return this.#flight.request();
+  }
+
+  close(): Promise<void> {
+    return this.#flight.close();
+  }
+
+  async #run(): Promise<void> {
+    const { directory, compiler, metrics, log } = this.parts;
+    const startedAtMs = Date.now();
+    const stop = metrics.compileSeconds.startTimer();
+    let compiled: CompiledMesh;
+    try {
+      compiled = await inSpan('compile', {}, () => compileMesh(directory, compiler));
+      stop({ result: 'ok' });
+    } catch (error) {
+      stop({ result: 'failed' });
+      await this.#report(problemsOf(error), error);
+      return;
+    }
+    try {
+      await inSpan('publish', {}, async (span) => {
+        const compileMs = Date.now() - startedAtMs;
+        const before = this.parts.live.current?.revision.id;
+        const live = await this.parts.live.publish(compiled, () => this.#flight.superseded);
+        if (live === undefined) return;
+        span.setAttribute('dotline.revision', live.revision.id);
+        await this.#clear();
+        if (live.revision.id === before) return;
+        const { id, commit, edges } = live.revision;
+        log.info(
+          { revision: id, commit, edges: edges.length, compileMs },
+          `revision ${id} is live`,
+        );
+      });
+    } catch (error) {
+      if (!(error instanceof Error && error.name === 'AbortError')) {
+        log.error({ err: error }, 'a revision cannot be stored');
+      }
+    }
+  }
+
+  async #report(problems: readonly Problem[], error: unknown): Promise<void> {
+    const { log, metrics, pool, events } = this.parts;
+    metrics.meshProblems.set(problems.length);
+    for (const problem of problems.slice(0, PROBLEMS_LOGGED_MAX)) log.error(formatProblem(problem));
+    if (!(error instanceof MeshError)) log.error({ err: error }, 'the mesh cannot be compiled');
+    this.#broken = true;
+    try {
+      await writeMeshProblems(pool, problems);
+    } catch (reason) {
+      log.warn({ err: reason }, 'problems of the mesh directory are not stored');
+    }
+    events.publish({ type: 'mesh-error' });
+  }
+
+  async #clear(): Promise<void> {
+    const { log, metrics, pool, events } = this.parts;
+    metrics.meshProblems.set(0);
+    try {
+      if (await clearMeshProblems(pool)) events.publish({ type: 'mesh-error' });
+    } catch (reason) {
+      log.warn({ err: reason }, 'solved problems of the mesh directory are still stored');
+    }
+    if (this.#broken) log.info('the mesh directory is good again');
+    this.#broken = false;
+  }
+}
+
+function problemsOf(error: unknown): readonly Problem[] {
+  if (error instanceof MeshError) return error.problems;
+  const message = error instanceof Error ? error.message : String(error);
+  return [{ file: 'mesh.yaml', line: 1, message: `cannot be compiled: ${message}` }];
+}

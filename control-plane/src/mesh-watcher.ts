@@ -1,0 +1,106 @@
+import { relative, sep } from 'node:path';
+import { type FSWatcher, watch } from 'chokidar';
+import { gitFolders } from './git-checkout.js';
+
+/** A save is several events (truncate, write, rename): it is over when there was none for so long. */
+const SETTLE_MS = 40;
+/** Under a stream of changes, such as a long checkout, this is the longest wait. */
+const SETTLE_MAX_MS = 500;
+
+const SKIPPED = new Set(['node_modules', 'dist', '.git', '.dotline', '.venv']);
+
+/**
+ * Tells when a mesh directory's content, or the commit of its checkout, may have changed. Folders
+ * are watched, not files, so saves that rename a new file over the old one are seen.
+ */
+export class MeshWatcher {
+  #watchers: FSWatcher[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #firstEventAtMs = 0;
+
+  private constructor(
+    private readonly changed: () => void,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /** Resolves when no change from now on can be missed. */
+  static async start(
+    directory: string,
+    changed: () => void,
+    onError: (error: unknown) => void,
+  ): Promise<MeshWatcher> {
+    const watcher = new MeshWatcher(changed, onError);
+    const started = [
+      watcher.#watch([directory], (path, isFile) =>
+        isIgnored(relative(directory, path).split(sep), isFile),
+      ),
+    ];
+    const git = await gitFolders(directory);
+    if (git !== undefined) {
+      const folders = [...new Set([git.own, git.common])];
+      started.push(
+        watcher.#watch(folders, (path) => {
+          const [folder = git.own] = folders.filter((each) => isBelow(each, path)).reverse();
+          return isIgnoredByGit(relative(folder, path).split(sep));
+        }),
+      );
+    }
+    await Promise.all(started);
+    return watcher;
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await Promise.all(this.#watchers.map((watcher) => watcher.close()));
+    this.#watchers = [];
+  }
+
+  #watch(paths: string[], ignored: (path: string, isFile: boolean) => boolean): Promise<void> {
+    const watcher = watch(paths, {
+      ignoreInitial: true,
+      followSymlinks: false,
+      ignored: (path, stats) => ignored(path, stats?.isFile() ?? false),
+    });
+    this.#watchers.push(watcher);
+    watcher.on('all', () => this.#event());
+    watcher.on('error', this.onError);
+    return new Promise((resolve) => watcher.once('ready', resolve));
+  }
+
+  #event(): void {
+    const now = Date.now();
+    if (this.#timer === undefined) this.#firstEventAtMs = now;
+    clearTimeout(this.#timer);
+    const longestMs = Math.max(this.#firstEventAtMs + SETTLE_MAX_MS - now, 0);
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.changed();
+      },
+      Math.min(SETTLE_MS, longestMs),
+    );
+  }
+}
+
+/** Everything but `mesh.yaml`, `services/`, `policies/` and `slo/objectives/`; of files only YAML and Rego. */
+function isIgnored(path: readonly string[], isFile: boolean): boolean {
+  const [top = '', second] = path;
+  if (top === '') return false;
+  if (path.length === 1 && top === 'mesh.yaml') return false;
+  if (!['services', 'policies', 'slo'].includes(top)) return true;
+  if (top === 'slo' && second !== undefined && second !== 'objectives') return true;
+  if (path.some((segment) => SKIPPED.has(segment))) return true;
+  return isFile && !/\.(ya?ml|rego)$/.test(path.at(-1) ?? '');
+}
+
+/** Everything but what says which commit is checked out. */
+function isIgnoredByGit(path: readonly string[]): boolean {
+  const [top = '', second] = path;
+  if (top === '' || top === 'HEAD' || top === 'packed-refs') return false;
+  if (path.at(-1)?.endsWith('.lock')) return true;
+  return !(top === 'refs' && (second === undefined || second === 'heads'));
+}
+
+function isBelow(folder: string, path: string): boolean {
+  return path === folder || path.startsWith(folder + sep);
+}
