@@ -4,7 +4,8 @@ import { ClickHouseException } from './clickhouse-exception.js';
 
 /** Who may use the engine; without a password everybody may. */
 export interface Account {
-  readonly user: string;
+  /** Any name when undefined. */
+  readonly user: string | undefined;
   readonly password: string | undefined;
 }
 
@@ -20,7 +21,7 @@ export function authenticate(
 ): void {
   if (account.password === undefined) return;
   const given = credentials(headers, query);
-  const ok = same(given.user, account.user) && same(given.password, account.password);
+  const ok = same(given.user, account.user ?? given.user) && same(given.password, account.password);
   if (ok) return;
   throw new ClickHouseException(
     516,

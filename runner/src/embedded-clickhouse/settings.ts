@@ -3,7 +3,7 @@ import { z } from 'zod';
 const Environment = z.object({
   CLICKHOUSE_DATA_DIRECTORY: z.string().min(1),
   HTTP_LISTEN: z.string().regex(/^[^:]+:\d+$/, 'must be host:port'),
-  CLICKHOUSE_USER: z.string().min(1).default('default'),
+  CLICKHOUSE_USER: z.string().min(1).optional(),
   CLICKHOUSE_PASSWORD: z.string().optional(),
   LOG_LEVEL: z.string().default('info'),
 });
@@ -14,7 +14,8 @@ export interface Settings {
   readonly host: string;
   /** 0 lets the system choose; the chosen one is in the log line `listening`. */
   readonly port: number;
-  readonly user: string;
+  /** The only user name that is let in; without one, every name with the right password is. */
+  readonly user: string | undefined;
   /** Without one, everybody who reaches the port may do everything. */
   readonly password: string | undefined;
   readonly logLevel: string;

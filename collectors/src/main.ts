@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import pino from 'pino';
+import { insertOnce } from './clickhouse/table-writer.js';
+import { CollectorMetrics } from './collector-metrics.js';
+import { listenHttp } from './listen-http.js';
+import { operationsServer } from './operations-server.js';
+import { IdentityFolder } from './peer/identity.js';
+import { GrpcReceiver } from './receivers/grpc-receiver.js';
+import { HttpReceiver } from './receivers/http-receiver.js';
+import { Ingest } from './receivers/ingest.js';
+import { migrate } from './schema/migrate.js';
+import { startSelfTracing, traceSegment } from './self-tracing.js';
+import { readSettings } from './settings.js';
+import { SegmentStore } from './spool/segment-store.js';
+import { DEFAULT_BOUNDS, Spool } from './spool/spool.js';
+
+const MIGRATE_RETRY_MS = 1_000;
+const REQUEST_TIMEOUT_MS = 20_000;
+const STOP_MS = 8_000;
+
+const settings = readSettings(process.env);
+const log = pino({ name: 'collector', level: settings.logLevel });
+const stopTracing = await startSelfTracing(process.env);
+
+const clickhouse = createClient({
+  ...settings.clickhouse,
+  application: 'dotline-collector',
+  request_timeout: REQUEST_TIMEOUT_MS,
+  // The collector logs its own failures, once each.
+  log: { level: ClickHouseLogLevel.OFF },
+});
+
+const metrics = new CollectorMetrics(() => spool.load);
+const spool = await Spool.open(
+  await SegmentStore.open(settings.spoolDirectory),
+  (rows, token) => insertOnce(clickhouse, rows, token),
+  {
+    stored(segment, seconds) {
+      metrics.insertSeconds.observe(seconds);
+      for (const { table, rows } of segment.tables) metrics.storedRows.inc({ table }, rows);
+      traceSegment(segment, seconds);
+    },
+    retried(segment, error) {
+      metrics.insertRetries.inc();
+      log.warn({ segment: segment.id, err: error }, 'segment is not stored yet');
+    },
+    refused(segment, error) {
+      for (const { table, rows } of segment.tables) metrics.refusedRows.inc({ table }, rows);
+      log.error({ segment: segment.id, err: error }, 'ClickHouse refused a segment; set aside');
+    },
+    damaged: (file) => log.error({ file }, 'a file of the spool cannot be read; set aside'),
+  },
+  { ...DEFAULT_BOUNDS, gatherMs: settings.gatherMs },
+);
+
+let migrated = false;
+const migrating = (async () => {
+  while (!migrated) {
+    try {
+      await migrate(clickhouse);
+      migrated = true;
+      log.info('schema is up to date');
+    } catch (error) {
+      log.warn({ err: error }, 'schema cannot be brought up to date yet');
+      await sleep(MIGRATE_RETRY_MS);
+    }
+  }
+})();
+
+const identity =
+  settings.identityDirectory === undefined
+    ? undefined
+    : await IdentityFolder.open(settings.identityDirectory, (error) =>
+        log.error({ err: error }, 'the identity cannot be read; the last one serves on'),
+      );
+const ingest = new Ingest(spool, metrics);
+const refused = (error: Error) => {
+  metrics.refusedPeers.inc();
+  log.warn(error.message);
+};
+const grpc = new GrpcReceiver(ingest, identity, refused);
+const http = new HttpReceiver(ingest, identity, refused);
+const operations = operationsServer(
+  metrics.registry,
+  async () => migrated && (await clickhouse.ping()).success,
+);
+
+const ports = {
+  grpc: await grpc.listen(`${settings.otlpGrpc.host}:${settings.otlpGrpc.port}`),
+  http: await http.listen(settings.otlpHttp.host, settings.otlpHttp.port),
+  operations: await listenHttp(operations, settings.http.host, settings.http.port),
+};
+log.info({ ports, mutualTls: identity !== undefined }, 'listening');
+
+async function stop(): Promise<void> {
+  // Requests that are gathered are stored and answered before their connections end.
+  const answered = Promise.all([spool.close(), grpc.close(), http.close()]);
+  await Promise.race([answered, sleep(STOP_MS)]);
+  grpc.closeNow();
+  http.closeNow();
+  identity?.close();
+  operations.close();
+  await clickhouse.close();
+  await stopTracing();
+  log.info('stopped');
+  process.exit(0);
+}
+
+let stopping = false;
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    if (stopping) return;
+    stopping = true;
+    void stop();
+  });
+}
+await migrating;
