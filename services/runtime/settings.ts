@@ -31,16 +31,27 @@ export class SettingsError extends Error {
 }
 
 /**
- * Reads the common variables and those that `shape` adds.
+ * Checks the common variables and those that `shape` adds.
  * @throws SettingsError naming every variable that is missing or wrong
  */
-export function readSettings<Shape extends z.ZodRawShape>(
+export function parseSettings<Shape extends z.ZodRawShape>(
   shape: Shape,
-  environment: NodeJS.ProcessEnv = process.env,
+  environment: NodeJS.ProcessEnv,
 ) {
   const result = Base.extend(shape).safeParse(environment);
   if (result.success) return result.data;
   throw new SettingsError(
     result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
   );
+}
+
+/** The settings of this process; one that cannot be right ends it with one line. */
+export function readSettings<Shape extends z.ZodRawShape>(shape: Shape) {
+  try {
+    return parseSettings(shape, process.env);
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
 }
