@@ -31,9 +31,10 @@ export function enforcedHttp(instance: Instance, tracedPercent: number): HttpCon
     stripPortMode: { case: 'stripAnyHostPort', value: true },
     stripTrailingHostDot: true,
     serverName: 'dotline',
-    // Nobody is internal: Envoy then drops the x-envoy headers that would steer its retries.
+    // Nobody is internal: Envoy then drops the x-envoy headers that would steer its retries. No
+    // peer has the address 0.0.0.0; an empty list would stand for all private addresses.
     useRemoteAddress: true,
-    internalAddressConfig: {},
+    internalAddressConfig: { cidrRanges: [{ addressPrefix: '0.0.0.0', prefixLen: 32 }] },
     generateRequestId: true,
     requestIdExtension: {
       typedConfig: typedConfig(UuidRequestIdConfigSchema, {

@@ -6,6 +6,7 @@ import {
   type Listener,
   ListenerSchema,
 } from 'envoy-control-plane-ts/gen/envoy/config/listener/v3/listener_pb';
+import { ExpressionFilterSchema } from 'envoy-control-plane-ts/gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb';
 import { RBACSchema } from 'envoy-control-plane-ts/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
 import {
   HttpConnectionManager_CodecType,
@@ -20,6 +21,7 @@ import { milliseconds } from './duration.js';
 import { enforcedHttp, httpFilterChain, routerFilter, routesNamed } from './http-connection.js';
 import { tlsFromServices } from './mutual-tls.js';
 import { INBOUND_AUTHORIZATION, ListenerName, ROUTE_METADATA } from './names.js';
+import { typedConfig } from './typed-config.js';
 
 /**
  * Where other sidecars call: mutual TLS, then authorization, then the app. It depends on the
@@ -73,22 +75,18 @@ const authorizationFilter: MessageInitShape<typeof HttpFilterSchema> = {
   },
 };
 
-/** What RBAC refuses is told from an app's own 403 by RBAC's metadata. */
+/**
+ * What RBAC refuses is told from an app's own 403 by the details. RBAC's metadata cannot tell: it is
+ * set only after the reply has been made.
+ */
 const refusedByRbac: MessageInitShape<typeof AccessLogFilterSchema> = {
   filterSpecifier: {
-    case: 'metadataFilter',
+    case: 'extensionFilter',
     value: {
-      matcher: {
-        filter: 'envoy.filters.http.rbac',
-        path: [{ segment: { case: 'key', value: 'enforced_engine_result' } }],
-        value: {
-          matchPattern: {
-            case: 'stringMatch',
-            value: { matchPattern: { case: 'exact', value: 'denied' } },
-          },
-        },
-      },
-      matchIfKeyNotFound: false,
+      name: 'envoy.access_loggers.extension_filters.cel',
+      configType: typedConfig(ExpressionFilterSchema, {
+        expression: "response.code_details.startsWith('rbac_access_denied')",
+      }),
     },
   },
 };

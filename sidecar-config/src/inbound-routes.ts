@@ -11,6 +11,7 @@ import { literal } from './format.js';
 import type { MeshIndex } from './mesh-index.js';
 import { ListenerName, OwnCluster, ROUTE_METADATA } from './names.js';
 import { operationRouteMatch } from './operation-match.js';
+import { REMOVED_HEADERS } from './removed-headers.js';
 
 type Route = MessageInitShape<typeof RouteSchema>;
 
@@ -23,6 +24,7 @@ export function inboundRoutes(index: MeshIndex, callee: string): RouteConfigurat
   const owner = { team: team.name, contact: team.contact };
   return create(RouteConfigurationSchema, {
     name: ListenerName.inbound,
+    requestHeadersToRemove: REMOVED_HEADERS,
     virtualHosts: [
       {
         name: ListenerName.inbound,

@@ -17,6 +17,7 @@ import { literal } from './format.js';
 import type { MeshIndex } from './mesh-index.js';
 import { ListenerName, ROUTE_METADATA } from './names.js';
 import { operationRouteMatch } from './operation-match.js';
+import { REMOVED_HEADERS } from './removed-headers.js';
 import { typedConfig } from './typed-config.js';
 
 type VirtualHost = MessageInitShape<typeof VirtualHostSchema>;
@@ -34,6 +35,7 @@ export function outboundRoutes(index: MeshIndex, caller: string): RouteConfigura
   const allowed = new Set(edges.map((edge) => edge.callee));
   return create(RouteConfigurationSchema, {
     name: ListenerName.outbound,
+    requestHeadersToRemove: REMOVED_HEADERS,
     virtualHosts: [
       ...edges.map((edge) => allowedHost(index, edge)),
       ...deniedTeamHosts(index, caller, allowed),

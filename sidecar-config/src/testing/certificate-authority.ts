@@ -13,7 +13,7 @@ import {
 } from '@peculiar/x509';
 import { identitySecretFiles } from '../bootstrap.js';
 
-cryptoProvider.set(webcrypto as Parameters<typeof cryptoProvider.set>[0]);
+cryptoProvider.set(webcrypto as unknown as Parameters<typeof cryptoProvider.set>[1]);
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const HOUR_MS = 3_600_000;

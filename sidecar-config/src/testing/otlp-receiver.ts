@@ -55,6 +55,18 @@ export class OtlpReceiver {
     );
   }
 
+  /** The spans of a trace, once there are `count`. */
+  async spansOf(traceId: string, count: number): Promise<Span[]> {
+    return eventually(
+      `${count} spans of ${traceId}`,
+      async () => {
+        const spans = this.spans.filter((span) => span.traceId === traceId);
+        return spans.length >= count ? spans : undefined;
+      },
+      20_000,
+    );
+  }
+
   stop(): void {
     this.server.forceShutdown();
   }

@@ -56,7 +56,7 @@ export class RealSidecar {
     });
     await writeFile(join(directory, 'bootstrap.json'), bootstrap);
 
-    const app = echoApp();
+    const app = echoApp(instance.id);
     app.listen(appSocket(runDirectory, instance.id));
     await once(app, 'listening');
 
@@ -66,6 +66,7 @@ export class RealSidecar {
       ['-c', 'bootstrap.json', '--concurrency', '1', '--disable-hot-restart', '-l', 'warning'],
       { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] },
     );
+    await once(envoy, 'spawn');
     envoy.stdout?.pipe(log);
     envoy.stderr?.pipe(log);
     return new RealSidecar(instance, runDirectory, envoy, app);
@@ -140,7 +141,7 @@ export class RealSidecar {
 }
 
 /** Answers every request with what it was; `/status/<n>` parts choose the status, `slow` waits. */
-function echoApp() {
+function echoApp(instanceId: string) {
   return createServer((req, res) => {
     const url = req.url ?? '';
     if (url.includes('slow')) {
@@ -149,7 +150,9 @@ function echoApp() {
     }
     res.statusCode = Number(/status-(\d+)/.exec(url)?.[1] ?? 200);
     res.setHeader('content-type', 'application/json');
-    res.end(JSON.stringify({ method: req.method, url, headers: req.headers }));
+    res.end(
+      JSON.stringify({ instance: instanceId, method: req.method, url, headers: req.headers }),
+    );
   });
 }
 
