@@ -34,7 +34,8 @@ export interface Signal {
   response(rejected: number): Uint8Array;
 }
 
-const LOGS: Signal = {
+/** Envoy's access logs and everybody's own logs. */
+export const LOGS: Signal = {
   name: 'logs',
   grpcPath: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
   httpPath: '/v1/logs',
@@ -67,7 +68,8 @@ const LOGS: Signal = {
     }).finish(),
 };
 
-const TRACES: Signal = {
+/** Spans. */
+export const TRACES: Signal = {
   name: 'traces',
   grpcPath: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
   httpPath: '/v1/traces',
@@ -92,7 +94,8 @@ const TRACES: Signal = {
     }).finish(),
 };
 
-const METRICS: Signal = {
+/** Metric points. */
+export const METRICS: Signal = {
   name: 'metrics',
   grpcPath: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
   httpPath: '/v1/metrics',
