@@ -10,6 +10,7 @@ import { OpaError } from './opa-error.js';
  * @throws OpaError
  */
 export async function writeCapabilitiesFile(opa: Opa, directory: string): Promise<string> {
+  await mkdir(directory, { recursive: true });
   const { exitCode, stdout, stderr } = await opa.run(['capabilities', '--current'], directory);
   if (exitCode !== 0) throw new OpaError('failed', opa.path, `opa capabilities: ${stderr}`);
   const capabilities = JSON.parse(stdout) as { builtins: { name: string }[] };
@@ -18,7 +19,6 @@ export async function writeCapabilitiesFile(opa: Opa, directory: string): Promis
     builtins: capabilities.builtins.filter((builtin) => ALLOWED_BUILTINS.has(builtin.name)),
     allow_net: [],
   };
-  await mkdir(directory, { recursive: true });
   const path = join(directory, `capabilities-${opa.version}.json`);
   const unfinished = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
   try {

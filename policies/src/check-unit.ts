@@ -21,20 +21,42 @@ export async function checkUnit(
   opa: Opa,
   capabilitiesFile: string,
   unit: PolicyUnit,
+): Promise<Problem[]> {
+  const { parsed, problems } = await parseUnit(opa, unit);
+  return problems.length > 0 ? problems : checkParsed(opa, capabilitiesFile, unit, parsed);
+}
+
+/** The syntax trees of a unit's rules, or what is wrong with their syntax. */
+export async function parseUnit(
+  opa: Opa,
+  unit: PolicyUnit,
 ): Promise<{ parsed: ParsedSource[]; problems: Problem[] }> {
   if (unit.sources.length === 0) return { parsed: [], problems: [] };
   return inScratchFolder(unit.sources, async (folder) => {
     const results = await Promise.all(
       unit.sources.map((source) => parseSource(opa, folder, source)),
     );
-    const parsed = results.flatMap((result) => result.parsed ?? []);
-    const problems = results.flatMap((result) => result.problems);
-    if (problems.length > 0) return { parsed, problems };
-    const own = parsed.flatMap(({ source, module }) => checkModule(unit, source.file, module));
-    const files = unit.sources.map((source) => source.file);
-    const strict = await checkStrictly(opa, capabilitiesFile, folder, files);
-    return { parsed, problems: [...own, ...strict] };
+    return {
+      parsed: results.flatMap((result) => result.parsed ?? []),
+      problems: results.flatMap((result) => result.problems),
+    };
   });
+}
+
+/** The checks of `checkUnit` that follow parsing. */
+export async function checkParsed(
+  opa: Opa,
+  capabilitiesFile: string,
+  unit: PolicyUnit,
+  parsed: readonly ParsedSource[],
+): Promise<Problem[]> {
+  if (unit.sources.length === 0) return [];
+  const own = parsed.flatMap(({ source, module }) => checkModule(unit, source.file, module));
+  const files = unit.sources.map((source) => source.file);
+  const strict = await inScratchFolder(unit.sources, (folder) =>
+    checkStrictly(opa, capabilitiesFile, folder, files),
+  );
+  return [...own, ...strict];
 }
 
 /** Writes files below a new temporary folder, hands it over, and removes it whatever happens. */

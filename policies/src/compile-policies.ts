@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Edge, Witness } from '@dotline/model/edge';
 import type { Mesh } from '@dotline/model/mesh';
@@ -150,7 +149,6 @@ export class PolicyCompiler {
   async #openTools(): Promise<{ opa: Opa; capabilitiesFile: string }> {
     const { opaPath, cacheDirectory } = this.#options;
     const open = async () => {
-      await mkdir(cacheDirectory, { recursive: true });
       const opa = await Opa.open(opaPath);
       return { opa, capabilitiesFile: await writeCapabilitiesFile(opa, cacheDirectory) };
     };
@@ -256,16 +254,12 @@ export class PolicyCompiler {
     const { facts, wasm } = found.built;
     const wanted = sets.map(entrypointOf).filter((each) => facts.entrypoints.includes(each));
     try {
-      const results =
-        wasm === undefined || wanted.length === 0
-          ? {}
-          : await run.evaluator.evaluate({
-              wasm,
-              data: facts.readsCatalog ? run.catalog : '{}',
-              entrypoints: wanted,
-              input,
-            });
-      run.evaluated++;
+      let results = {};
+      if (wasm !== undefined && wanted.length > 0) {
+        const data = facts.readsCatalog ? run.catalog : '{}';
+        results = await run.evaluator.evaluate({ wasm, data, entrypoints: wanted, input });
+        run.evaluated++;
+      }
       const evaluated = { key: keyFor(facts.readsCatalog), rules: facts.rules, sets: results };
       this.#evaluated.set(slot, evaluated);
       return { evaluated };
@@ -282,6 +276,7 @@ export class PolicyCompiler {
   ): Promise<{ built: BuiltUnit } | { problems: readonly Problem[] }> {
     const cached = await this.#cache.find(key);
     if (cached !== undefined) return { built: cached };
+    run.evaluator.warmUp();
     const result = await buildUnit(run.opa, run.capabilitiesFile, unit);
     if ('problems' in result) return result;
     run.built++;

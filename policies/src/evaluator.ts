@@ -8,7 +8,7 @@ export class EvaluationError extends Error {
 
 /**
  * Evaluates compiled policies in a thread of its own, one after the other, so that a policy which never
- * ends costs its own time limit and nothing else. The thread starts with the first evaluation.
+ * ends costs its own time limit and nothing else. The thread starts with the first evaluation, if it is not warmed up before.
  */
 export class Evaluator {
   // Built code only: a thread cannot load TypeScript, and both `src` and `dist` find it here.
@@ -22,6 +22,11 @@ export class Evaluator {
 
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
+  }
+
+  /** Starts the thread ahead of the first evaluation. */
+  warmUp(): void {
+    this.#worker ??= new Worker(Evaluator.#script);
   }
 
   /** @throws EvaluationError */

@@ -72,12 +72,16 @@ export function joinRelations(mesh: Mesh, stated: StatedRelations): Join {
     if (found === undefined) return;
     const key = `${service} ${operation}`;
     const before = agreements.get(key);
-    const names = { caller: service, callee: found.service, operation, class: found.class };
+    if (before === undefined) {
+      const kinds = [...new Set(grantedTo)].sort();
+      const names = { caller: service, callee: found.service, operation, class: found.class };
+      agreements.set(key, { ...names, need, grant, grantedTo: kinds });
+      return;
+    }
     agreements.set(key, {
-      ...names,
-      need: before === undefined ? need : smaller(before.need, need),
-      grant: before?.grant ?? grant,
-      grantedTo: [...new Set([...(before?.grantedTo ?? []), ...grantedTo])].sort(),
+      ...before,
+      need: smaller(before.need, need),
+      grantedTo: [...new Set([...before.grantedTo, ...grantedTo])].sort(),
     });
   };
 

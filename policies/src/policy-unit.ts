@@ -4,9 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { filesBelow } from '@dotline/model/load-mesh';
 import type { Mesh } from '@dotline/model/mesh';
 import type { Problem } from '@dotline/model/mesh-error';
+import pLimit from 'p-limit';
 import { didYouMean } from './nearest-name.js';
 
 const FILE_BYTES_MAX = 1_000_000;
+/** Files read at once. */
+const READS_MAX = 32;
 
 /** One Rego file, read once. */
 export interface PolicySource {
@@ -63,7 +66,6 @@ export async function readPolicyUnits(
   const known = mesh.teams.map((team) => team.name);
   for (const source of teamSources) {
     const [team = '', ...rest] = relative('policies/teams', source.file).split('/');
-    const hint = didYouMean(team, known) ?? `mesh.yaml knows: ${known.join(', ')}`;
     if (rest.length === 0) {
       const message = 'belongs to no team';
       problems.push({
@@ -73,6 +75,7 @@ export async function readPolicyUnits(
         hint: 'move it to policies/teams/<team>/',
       });
     } else if (!known.includes(team)) {
+      const hint = didYouMean(team, known) ?? `mesh.yaml knows: ${known.join(', ')}`;
       problems.push({ file: source.file, line: 1, message: `unknown team ${team}`, hint });
     } else {
       const sources = byTeam.get(team) ?? [];
@@ -139,14 +142,18 @@ async function readRegoFiles(
 ): Promise<PolicySource[]> {
   const paths = (await filesBelow(folder)).filter((path) => path.endsWith('.rego'));
   const files = paths.map((path) => ({ path, file: join(name, relative(folder, path)) }));
-  const sources: PolicySource[] = [];
-  for (const { path, file } of files) {
-    if ((await stat(path)).size > FILE_BYTES_MAX) {
-      const message = `is larger than ${FILE_BYTES_MAX / 1_000_000} MB`;
-      problems.push({ file, line: 1, message, hint: 'split it by service' });
-    } else {
-      sources.push({ path, file, text: await readFile(path, 'utf8') });
-    }
-  }
-  return sources;
+  const limit = pLimit(READS_MAX);
+  const sources = await Promise.all(
+    files.map(({ path, file }) =>
+      limit(async (): Promise<PolicySource[]> => {
+        if ((await stat(path)).size <= FILE_BYTES_MAX) {
+          return [{ path, file, text: await readFile(path, 'utf8') }];
+        }
+        const message = `is larger than ${FILE_BYTES_MAX / 1_000_000} MB`;
+        problems.push({ file, line: 1, message, hint: 'split it by service' });
+        return [];
+      }),
+    ),
+  );
+  return sources.flat();
 }

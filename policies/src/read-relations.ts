@@ -36,7 +36,7 @@ const DenialShape = z.strictObject({
 export class MeshNames {
   readonly services: ReadonlyMap<string, Service>;
   readonly operations: ReadonlyMap<string, Operation>;
-  readonly #callers: Readonly<Record<CallerKind, readonly string[]>>;
+  readonly #callers: Readonly<Record<CallerKind, ReadonlySet<string>>>;
 
   constructor(mesh: Mesh) {
     this.services = new Map(mesh.services.map((service) => [service.name, service]));
@@ -44,14 +44,14 @@ export class MeshNames {
       mesh.services.flatMap((service) => service.operations).map((each) => [each.id, each]),
     );
     this.#callers = {
-      service: mesh.services.map((service) => service.name),
-      team: mesh.teams.map((team) => team.name),
-      tier: ['critical', 'standard', 'best-effort'],
-      product: mesh.products,
+      service: new Set(this.services.keys()),
+      team: new Set(mesh.teams.map((team) => team.name)),
+      tier: new Set(['critical', 'standard', 'best-effort']),
+      product: new Set(mesh.products),
     };
   }
 
-  callers(kind: CallerKind): readonly string[] {
+  callers(kind: CallerKind): ReadonlySet<string> {
     return this.#callers[kind];
   }
 }
@@ -167,7 +167,7 @@ function readRows<Shape>(
 }
 
 function unknownService(names: MeshNames, service: string, witness: Witness): Problem[] {
-  return unknownName('service', service, names.services.keys(), witness);
+  return unknownName('service', service, names.callers('service'), witness);
 }
 
 function unknownOperation(names: MeshNames, operation: string, witness: Witness): Problem[] {
@@ -184,12 +184,11 @@ function unknownOperation(names: MeshNames, operation: string, witness: Witness)
 function unknownName(
   what: string,
   name: string,
-  known: Iterable<string>,
+  known: ReadonlySet<string>,
   { file, line }: Witness,
 ): Problem[] {
-  const names = [...known];
-  if (names.includes(name)) return [];
-  return [problem(file, line, `unknown ${what} ${name}`, didYouMean(name, names))];
+  if (known.has(name)) return [];
+  return [problem(file, line, `unknown ${what} ${name}`, didYouMean(name, known))];
 }
 
 function foreignService(
@@ -208,8 +207,13 @@ function problem(file: string, line: number, message: string, hint: string | und
   return { file, line, message, ...(hint === undefined ? {} : { hint }) };
 }
 
+/** JSON with sorted keys, since WebAssembly gives them in no particular order. */
 function shorten(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
+  const text = JSON.stringify(value, (_key, each: unknown) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => compareText(a, b)))
+      : each,
+  );
   return text.length <= 120 ? text : `${text.slice(0, 119)}…`;
 }
 

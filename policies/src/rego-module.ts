@@ -83,11 +83,14 @@ function toRule(rule: z.infer<typeof Rule>): RegoRule {
  * `needs.a contains …`, and the second body of `needs contains x if {…} {…}`.
  */
 function toElement({ head, location, default: isDefault }: z.infer<typeof Rule>) {
+  const name = String(head.ref[0]?.value);
   const text = decode(location);
   const headText = decode(head.location);
   const key = head.key === undefined ? '' : decode(head.key.location);
   if (isDefault || key === '' || head.value !== undefined || head.ref.length > 1) return undefined;
-  if (!text.startsWith(headText) || !headText.endsWith(key)) return undefined;
+  // The second of several bodies is a rule whose head and key have the text of the body.
+  if (!headText.startsWith(name) || !text.startsWith(headText) || !headText.endsWith(key))
+    return undefined;
   return { key, body: text.slice(headText.length) };
 }
 

@@ -95,7 +95,7 @@ export async function checkPolicies(mesh: Mesh, tools: PolicyTools): Promise<Pro
   const checks = await Promise.all(
     [...teams, platform].map((unit) => checkUnit(opa, capabilitiesFile, unit)),
   );
-  problems.push(...checks.flatMap((check) => check.problems));
+  problems.push(...checks.flat());
   return sortProblems(problems);
 }
 

@@ -1,0 +1,114 @@
+import { rm } from 'node:fs/promises';
+import { formatProblem } from '@dotline/model/mesh-error';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { meshOf, POLICIES, writeFolder } from './mesh-fixture.js';
+import { checkPolicies, testPolicies } from './test-policies.js';
+
+const folders: string[] = [];
+afterAll(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
+});
+
+async function prepare(files: Readonly<Record<string, string>>) {
+  const directory = await writeFolder({ ...POLICIES, ...files });
+  folders.push(directory);
+  const opaPath = process.env.OPA_PATH ?? 'opa';
+  return { mesh: meshOf(directory), tools: { opaPath, cacheDirectory: `${directory}/.dotline` } };
+}
+
+describe('testing policies', () => {
+  it('passes the tests that the platform ships', async () => {
+    const { mesh, tools } = await prepare({});
+    const run = await testPolicies(mesh, tools);
+    expect(run).toMatchObject({ passed: true, problems: [] });
+    expect(run.results.length).toBeGreaterThanOrEqual(8);
+    expect(new Set(run.results.map(({ team, outcome }) => `${team} ${outcome}`))).toEqual(
+      new Set(['platform passed']),
+    );
+    expect(run.untested).toEqual(['identity-and-trust', 'pricing', 'rides']);
+  });
+
+  it('tells what passed, failed, errored and was skipped, by file and line', async () => {
+    const { mesh, tools } = await prepare({
+      'policies/teams/rides/rides_test.rego': `package mesh.teams.rides_test
+
+import data.mesh.teams.rides
+
+test_orders_need_a_price if {
+	{"service": "orders", "operation": "fare.estimate"} in rides.needs
+}
+
+test_there_is_a_catalog if data.catalog.services.orders.tier == "critical"
+
+test_nobody_needs_a_profile if {
+	every need in rides.needs { need.operation != "profile.get" }
+}
+
+test_conflict if {$"{1}" == "1"; count({"key": value | some value in [1, 2]}) > 0}
+
+todo_test_later if false
+`,
+    });
+    const run = await testPolicies(mesh, tools);
+    expect(run.passed).toBe(false);
+    const rides = run.results.filter(({ team }) => team === 'rides');
+    expect(rides.map(({ name, line, outcome }) => [name, line, outcome])).toEqual([
+      ['test_orders_need_a_price', 5, 'passed'],
+      ['test_there_is_a_catalog', 9, 'passed'],
+      ['test_nobody_needs_a_profile', 11, 'failed'],
+      ['test_conflict', 15, 'errored'],
+      ['todo_test_later', 17, 'skipped'],
+    ]);
+    expect(rides[0]).toMatchObject({
+      package: 'mesh.teams.rides_test',
+      file: 'policies/teams/rides/rides_test.rego',
+    });
+    expect(rides[3]?.message).toBe('object keys must be unique');
+  });
+
+  it('names the place where tests cannot be run at all', async () => {
+    const { mesh, tools } = await prepare({
+      'policies/teams/rides/rides_test.rego': `package mesh.teams.rides_test
+
+test_it if data.mesh.teams.rides.nope(1)
+`,
+    });
+    const { passed, problems } = await testPolicies(mesh, tools);
+    expect(passed).toBe(false);
+    expect(problems.map(formatProblem)).toEqual([
+      expect.stringMatching(
+        /^policies\/teams\/rides\/rides_test\.rego:3: undefined function data\.mesh\.teams\.rides\.nope/,
+      ),
+    ]);
+  });
+
+  it("gives a team's tests no other team's rules", async () => {
+    const { mesh, tools } = await prepare({
+      'policies/teams/rides/rides_test.rego': `package mesh.teams.rides_test
+
+test_pricing_is_invisible if not data.mesh.teams.pricing
+`,
+    });
+    expect((await testPolicies(mesh, tools)).passed).toBe(true);
+  });
+});
+
+describe('checking policies', () => {
+  it('finds nothing wrong with good ones', async () => {
+    const { mesh, tools } = await prepare({});
+    expect(await checkPolicies(mesh, tools)).toEqual([]);
+  });
+
+  it('finds what needs no evaluation to be wrong', async () => {
+    const { mesh, tools } = await prepare({
+      'policies/teams/pricing/policy.rego':
+        'package mesh.teams.pricing\n\nx := rand.intn("x", 2)\n',
+      'policies/teams/rides/needs.rego': 'package mesh.teams.fare\n',
+    });
+    const problems = (await checkPolicies(mesh, tools)).map(formatProblem);
+    expect(problems.map((problem) => problem.split(' (')[0])).toEqual([
+      'policies/teams/pricing/policy.rego:3: undefined function rand.intn',
+      "policies/teams/rides/needs.rego:1: package mesh.teams.fare is not team rides's to define",
+    ]);
+  });
+});
