@@ -17,8 +17,6 @@ export interface DeltaRequest {
 
 /** The client is to be told about this name, whatever it holds. */
 const owed = Symbol('owed');
-/** The client has been told that the resource does not exist. */
-const absent = Symbol('absent');
 
 /**
  * The incremental variant, one type on one stream.
@@ -35,7 +33,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
    * What the client holds, by name: the version that was sent last (accepted or not), or a mark.
    * After a NACK the version stays, so "no content is sent again until it changes".
    */
-  readonly #held = new Map<string, string | typeof owed | typeof absent>();
+  readonly #held = new Map<string, string | typeof owed>();
   readonly #unanswered = new UnansweredResponses();
   readonly #rejected = new RejectedGroups();
   /** The set for which `next` found nothing to send, with removals and without. */
@@ -111,15 +109,11 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     for (const { name, version } of update.resources) {
       this.#held.set(name, version);
     }
+    // "Management servers must remember the set of resources being requested by the client, and if
+    // one of those springs into existence later, the server must send an update" [Knowing When a
+    // Requested Resource Does Not Exist]: the name stays in #names, and is not held.
     for (const name of update.removed) {
-      // "Management servers must remember the set of resources being requested by the client, and
-      // if one of those springs into existence later, the server must send an update" [Knowing When
-      // a Requested Resource Does Not Exist].
-      if (this.#names.has(name)) {
-        this.#held.set(name, absent);
-      } else {
-        this.#held.delete(name);
-      }
+      this.#held.delete(name);
     }
   }
 
@@ -263,7 +257,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #gone(set: ResourceSet, removals: boolean): string[] {
     const gone: string[] = [];
     for (const [name, held] of this.#held) {
-      if (held === absent || set.resources.has(name)) {
+      if (set.resources.has(name)) {
         continue;
       }
       // "When a resource subscribed to by a client does not exist, the server will send a message

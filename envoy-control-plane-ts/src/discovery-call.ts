@@ -71,6 +71,7 @@ export class DiscoveryCall {
   readonly #method: DiscoveryMethod;
   readonly #options: CallOptions;
   #session: Pick<StreamSession<never>, 'stream' | 'status' | 'nodeId' | 'close'> | undefined;
+  #claimedNodeId: string | undefined;
   #ended = false;
 
   constructor(call: Call, method: DiscoveryMethod, options: CallOptions) {
@@ -155,6 +156,7 @@ export class DiscoveryCall {
         'the first request of a stream must carry node.id',
       );
     }
+    this.#claimedNodeId = node.id;
     const peer = peerOf(this.#call);
     await this.#options.authorize?.({ peer, node });
     streamCount += 1;
@@ -217,15 +219,16 @@ export class DiscoveryCall {
   }
 
   #refuse(error: unknown): void {
-    if (error instanceof StreamRefusal) {
-      this.end(error.code, error.message);
-    } else if (error instanceof PermissionDenied) {
-      this.end(status.PERMISSION_DENIED, error.message);
-    } else {
-      // Fails closed. The text may hold what a client must not see.
-      warn('XdsStreamWarning', error);
-      this.end(status.INTERNAL, 'internal error');
-    }
+    const { code, message } = refusalOf(error);
+    const nodeId = this.#session?.nodeId ?? this.#claimedNodeId;
+    callHook(this.#options.hooks.streamRefused, {
+      method: this.#method.path,
+      peer: peerOf(this.#call),
+      ...(nodeId !== undefined && { nodeId }),
+      code,
+      message,
+    });
+    this.end(code, message);
   }
 
   #finish(): boolean {
@@ -239,6 +242,18 @@ export class DiscoveryCall {
     }
     return true;
   }
+}
+
+/** Fails closed: what is not meant for the client is told to the process instead. */
+function refusalOf(error: unknown): { readonly code: status; readonly message: string } {
+  if (error instanceof StreamRefusal) {
+    return error;
+  }
+  if (error instanceof PermissionDenied) {
+    return { code: status.PERMISSION_DENIED, message: error.message };
+  }
+  warn('XdsStreamWarning', error);
+  return { code: status.INTERNAL, message: 'internal error' };
 }
 
 function decoded<Request>(variant: WireVariant<Request>, bytes: Buffer): Incoming<Request> {

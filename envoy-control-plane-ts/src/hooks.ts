@@ -15,6 +15,17 @@ export interface StreamInfo {
   readonly node: Node;
 }
 
+/** A stream that the server ended because of what the client sent, or was not allowed. */
+export interface RefusalEvent {
+  readonly method: string;
+  readonly peer: Peer;
+  /** The node that the client said it is, if it came so far. */
+  readonly nodeId?: string;
+  /** The gRPC status and text that the client got. */
+  readonly code: number;
+  readonly message: string;
+}
+
 export interface RequestEvent {
   readonly stream: StreamInfo;
   readonly typeUrl: TypeUrl;
@@ -47,6 +58,7 @@ export interface StatusEvent {
 export interface Hooks {
   /** The first request was accepted. */
   readonly streamOpened?: (stream: StreamInfo) => void;
+  readonly streamRefused?: (event: RefusalEvent) => void;
   readonly request?: (event: RequestEvent) => void;
   readonly responded?: (event: ResponseEvent) => void;
   readonly acked?: (event: ResponseEvent) => void;

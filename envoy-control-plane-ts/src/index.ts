@@ -4,6 +4,7 @@ export { PermissionDenied } from './errors.js';
 export type {
   Hooks,
   NackEvent,
+  RefusalEvent,
   RequestEvent,
   ResponseEvent,
   StatusEvent,

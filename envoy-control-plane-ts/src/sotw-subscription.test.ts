@@ -194,6 +194,15 @@ const rules: { rule: string; type: TypeUrl; turns: Turn[] }[] = [
     ],
   },
   {
+    rule: 'a newly asked name is sent, though it was sent before without being asked for',
+    type: named,
+    turns: [
+      { has: 'a1 b1', sends: '' },
+      { asks: '*', sends: 'a1 b1' },
+      { asks: '* a', sends: 'a1' },
+    ],
+  },
+  {
     rule: 'a newly asked name of a root type gets the whole, though it was sent before',
     type: root,
     turns: [

@@ -4,7 +4,7 @@ import { credentials, ServerCredentials, status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { PermissionDenied } from './errors.js';
 import { ClusterSchema } from './gen/envoy/config/cluster/v3/cluster_pb.js';
-import type { Hooks } from './hooks.js';
+import type { Hooks, RefusalEvent } from './hooks.js';
 import { type Snapshot, SnapshotCache } from './snapshot-cache.js';
 import { TestAuthority } from './testing/certificates.js';
 import { badCluster, cluster, endpoints, listener, routes } from './testing/hello-resources.js';
@@ -132,7 +132,9 @@ describe('XdsServer', () => {
     const identity = await authority.issue({ dns: 'localhost' });
     const clientIdentity = await authority.issue({ uri: 'spiffe://example/service/fare' });
     const roots = Buffer.from(authority.roots);
+    const refused: RefusalEvent[] = [];
     const { port } = await serve({
+      hooks: { streamRefused: (event) => refused.push(event) },
       credentials: ServerCredentials.createSsl(
         roots,
         [{ cert_chain: Buffer.from(identity.certificate), private_key: Buffer.from(identity.key) }],
@@ -161,6 +163,13 @@ describe('XdsServer', () => {
       code: status.PERMISSION_DENIED,
       details: 'spiffe://example/service/fare is not pay',
     });
+    expect(refused).toMatchObject([
+      {
+        nodeId: 'pay',
+        code: status.PERMISSION_DENIED,
+        peer: { uris: ['spiffe://example/service/fare'] },
+      },
+    ]);
     const stranger = opened(deltaClient(port, credentials.createSsl(roots)));
     stranger.send({ node: { id: 'fare' }, typeUrl: TypeUrl.Cluster });
     expect(await stranger.failure()).toMatchObject({ code: status.UNAVAILABLE });
