@@ -95,9 +95,7 @@ function teamSprings(nodes: readonly LayoutNode[]): readonly Spring[] {
 function boxed(points: readonly (readonly [string, Point])[]) {
   const left = Math.min(...points.map(([, point]) => point.x));
   const top = Math.min(...points.map(([, point]) => point.y));
-  const moved = points.map(
-    ([id, point]) => [id, { x: point.x - left, y: point.y - top }] as const,
-  );
+  const moved = points.map(([id, point]) => [id, { x: point.x - left, y: point.y - top }] as const);
   return {
     points: moved,
     width: Math.max(...moved.map(([, point]) => point.x)),

@@ -27,4 +27,4 @@ export interface LayoutWish {
 export type Positions = Readonly<Record<string, Point>>;
 
 /** Room for one dot with its label: no two dots come closer by layout. */
-export const cell = { width: 156, height: 112 } as const;
+export const cell = { width: 164, height: 112 } as const;

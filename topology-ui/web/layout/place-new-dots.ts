@@ -59,7 +59,9 @@ function freeSpot(anchor: Point, positions: Positions, links: readonly LayoutLin
     lines.filter(({ a, b }) => distanceToSegment(spot.x, spot.y, a.x, a.y, b.x, b.y) < 40).length;
   for (let ring = 0; ring < ringsMax; ring += 1) {
     const free = spotsOn(anchor, ring).filter((spot) => taken.every((point) => clear(spot, point)));
-    const [best] = free.map((spot) => ({ spot, lines: disturbed(spot) })).sort((a, b) => a.lines - b.lines);
+    const [best] = free
+      .map((spot) => ({ spot, lines: disturbed(spot) }))
+      .sort((a, b) => a.lines - b.lines);
     if (best !== undefined) return best.spot;
   }
   return { x: Math.max(...taken.map((point) => point.x)) + cell.width, y: anchor.y };

@@ -7,7 +7,7 @@ const weights = {
   overDot: 4,
   overLabel: 0.5,
   length: 0.42,
-  backwards: 0.9,
+  backwards: 1.5,
   teamDistance: 0.3,
 } as const;
 
@@ -77,7 +77,8 @@ export class PlacementCost {
       if (a === c || a === d || b === c || b === d) continue;
       const p = this.at(c);
       const q = this.at(d);
-      if (segmentsCross(start.x, start.y, end.x, end.y, p.x, p.y, q.x, q.y)) cost += weights.crossing;
+      if (segmentsCross(start.x, start.y, end.x, end.y, p.x, p.y, q.x, q.y))
+        cost += weights.crossing;
     }
     for (let node = 0; node < this.slotOf.length; node += 1) {
       if (node !== a && node !== b) cost += overNode(this.at(node), start, end);

@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { GraphView } from '@dotline/topology-ui/api';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type EventStream, LiveConnection, silenceMaxMs } from './live-connection.js';
 
 class FakeStream implements EventStream {

@@ -30,28 +30,35 @@ const teams: readonly (readonly [string, string])[] = [
 ];
 
 /** name, team, product, tier, datastore, replicas, requests per second */
-const services: readonly (readonly [string, string, string, ServiceView['tier'], string, number, number])[] =
-  [
-    ['rider-app', 'rider-experience', 'uber', 'critical', 'none', 2, 180],
-    ['driver-app', 'driver-experience', 'uber', 'critical', 'none', 2, 140],
-    ['orders', 'orders', 'uber', 'critical', 'postgresql', 3, 96],
-    ['dispatch', 'marketplace', 'uber', 'critical', 'valkey', 2, 74],
-    ['fare', 'pricing', 'uber', 'critical', 'valkey', 2, 120],
-    ['surge', 'pricing', 'uber', 'standard', 'valkey', 1, 40],
-    ['maps', 'maps', 'uber', 'critical', 'none', 2, 310],
-    ['driver-location', 'maps', 'uber', 'critical', 'valkey', 2, 420],
-    ['payments', 'payments', 'uber', 'critical', 'postgresql', 2, 18],
-    ['ratings', 'trust', 'uber', 'best-effort', 'postgresql', 1, 4],
-    ['rider-notifier', 'notifications', 'uber', 'standard', 'valkey', 1, 22],
-    ['chat-gateway', 'chat-clients', 'whatsapp', 'critical', 'none', 2, 520],
-    ['messages', 'chat-core', 'whatsapp', 'critical', 'postgresql', 3, 380],
-    ['groups', 'chat-core', 'whatsapp', 'standard', 'postgresql', 1, 60],
-    ['presence', 'social-graph', 'whatsapp', 'standard', 'valkey', 2, 240],
-    ['contacts', 'social-graph', 'whatsapp', 'standard', 'postgresql', 1, 34],
-    ['media', 'media', 'whatsapp', 'standard', 'postgresql', 2, 28],
-    ['calls', 'calls', 'whatsapp', 'best-effort', 'valkey', 1, 0],
-    ['accounts', 'identity', 'whatsapp', 'critical', 'postgresql', 2, 90],
-  ];
+const services: readonly (readonly [
+  string,
+  string,
+  string,
+  ServiceView['tier'],
+  string,
+  number,
+  number,
+])[] = [
+  ['rider-app', 'rider-experience', 'uber', 'critical', 'none', 2, 180],
+  ['driver-app', 'driver-experience', 'uber', 'critical', 'none', 2, 140],
+  ['orders', 'orders', 'uber', 'critical', 'postgresql', 3, 96],
+  ['dispatch', 'marketplace', 'uber', 'critical', 'valkey', 2, 74],
+  ['fare', 'pricing', 'uber', 'critical', 'valkey', 2, 120],
+  ['surge', 'pricing', 'uber', 'standard', 'valkey', 1, 40],
+  ['maps', 'maps', 'uber', 'critical', 'none', 2, 310],
+  ['driver-location', 'maps', 'uber', 'critical', 'valkey', 2, 420],
+  ['payments', 'payments', 'uber', 'critical', 'postgresql', 2, 18],
+  ['ratings', 'trust', 'uber', 'best-effort', 'postgresql', 1, 4],
+  ['rider-notifier', 'notifications', 'uber', 'standard', 'valkey', 1, 22],
+  ['chat-gateway', 'chat-clients', 'whatsapp', 'critical', 'none', 2, 520],
+  ['messages', 'chat-core', 'whatsapp', 'critical', 'postgresql', 3, 380],
+  ['groups', 'chat-core', 'whatsapp', 'standard', 'postgresql', 1, 60],
+  ['presence', 'social-graph', 'whatsapp', 'standard', 'valkey', 2, 240],
+  ['contacts', 'social-graph', 'whatsapp', 'standard', 'postgresql', 1, 34],
+  ['media', 'media', 'whatsapp', 'standard', 'postgresql', 2, 28],
+  ['calls', 'calls', 'whatsapp', 'best-effort', 'valkey', 1, 0],
+  ['accounts', 'identity', 'whatsapp', 'critical', 'postgresql', 2, 90],
+];
 
 /** caller, callee, operations, requests per second, share failed */
 const edges: readonly (readonly [string, string, readonly string[], number, number])[] = [
@@ -234,7 +241,7 @@ function exampleObjective(service: string, team: string, burning: boolean): Obje
     budgetLeft: burning ? -1.86 : 0.812,
     burnRates: ['5m', '1h', '6h', '3d'].map((window, at) => ({
       window,
-      burnRate: burning ? [118, 31.4, 8.2, 2.1][at] ?? 0 : 0.2 + at * 0.03,
+      burnRate: burning ? ([118, 31.4, 8.2, 2.1][at] ?? 0) : 0.2 + at * 0.03,
     })),
     alert: burning ? 'page' : 'ok',
     alertSinceMs: Date.now() - (burning ? 420_000 : 86_400_000),

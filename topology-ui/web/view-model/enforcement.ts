@@ -17,8 +17,7 @@ export function enforcementOf(graph: GraphView): Enforcement {
   const enforced = sidecars.filter((sidecar) => sidecar.holdsLiveRevision).length;
   const complete = enforced === sidecars.length && sidecars.length > 0;
   const { enforcedInMs } = graph.revision;
-  const took =
-    complete && enforcedInMs !== null ? ` in ${(enforcedInMs / 1000).toFixed(1)} s` : '';
+  const took = complete && enforcedInMs !== null ? ` in ${(enforcedInMs / 1000).toFixed(1)} s` : '';
   return {
     sidecars: sidecars.length,
     enforced,

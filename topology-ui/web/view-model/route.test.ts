@@ -6,7 +6,11 @@ const name = fc.string({ minLength: 1, unit: 'grapheme' });
 const selection = fc.oneof(
   fc.constant(null),
   fc.record({ kind: fc.constant('service' as const), name }),
-  fc.record({ kind: fc.constantFrom('edge' as const, 'denial' as const), caller: name, callee: name }),
+  fc.record({
+    kind: fc.constantFrom('edge' as const, 'denial' as const),
+    caller: name,
+    callee: name,
+  }),
   fc.record({ kind: fc.constant('trace' as const), traceId: name }),
 );
 const route: fc.Arbitrary<Route> = fc.record({
@@ -21,10 +25,15 @@ describe('routes', () => {
     fc.assert(fc.property(route, (value) => expect(parseRoute(formatRoute(value))).toEqual(value)));
   });
 
-  it.each(['', '#', '#/', '#/nowhere', '#/graph/service', '#/graph/edge/only-one', '#/graph/%E0%A4'])(
-    'reads %p as the graph without a selection',
-    (hash) => expect(parseRoute(hash)).toEqual(home),
-  );
+  it.each([
+    '',
+    '#',
+    '#/',
+    '#/nowhere',
+    '#/graph/service',
+    '#/graph/edge/only-one',
+    '#/graph/%E0%A4',
+  ])('reads %p as the graph without a selection', (hash) => expect(parseRoute(hash)).toEqual(home));
 
   it('writes links that people can read', () => {
     const edge = { kind: 'edge', caller: 'orders', callee: 'fare' } as const;

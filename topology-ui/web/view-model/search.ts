@@ -4,7 +4,12 @@ import type { GraphView } from '@dotline/topology-ui/api';
 export type Finding =
   | { readonly kind: 'service'; readonly name: string; readonly note: string }
   | { readonly kind: 'team'; readonly name: string; readonly note: string }
-  | { readonly kind: 'operation'; readonly name: string; readonly note: string; readonly service: string };
+  | {
+      readonly kind: 'operation';
+      readonly name: string;
+      readonly note: string;
+      readonly service: string;
+    };
 
 const findingsMax = 12;
 

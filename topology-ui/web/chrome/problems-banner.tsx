@@ -1,0 +1,35 @@
+import { ProblemList } from '../components/problem-list.js';
+import { trafficProblem } from '../live/store.js';
+import { useStore } from '../live/store-context.js';
+import { plural } from '../view-model/format.js';
+
+/** What is wrong in the mesh directory, and what of the picture is missing. */
+export function ProblemsBanner() {
+  const store = useStore();
+  const problems = store.graph.value?.problems ?? [];
+  const traffic = trafficProblem(store);
+  const { state, reason } = store.connection.value;
+  return (
+    <>
+      {problems.length > 0 && (
+        <details class="banner danger" role="alert" open={problems.length <= 3}>
+          <summary>
+            {plural(problems.length, 'problem')} in the mesh directory. The last good revision stays
+            live.
+          </summary>
+          <ProblemList problems={problems} />
+        </details>
+      )}
+      {traffic !== null && state === 'live' && (
+        <p class="banner warning" role="status">
+          Live figures are incomplete: {traffic}
+        </p>
+      )}
+      {state === 'reconnecting' && (
+        <p class="banner warning" role="status">
+          Reconnecting: {reason ?? 'the page server is gone'}. What you see is the last known state.
+        </p>
+      )}
+    </>
+  );
+}
