@@ -88,13 +88,13 @@ describe('every request is counted once in the raw table and in both rollups', (
     const client = new OtlpClient(`127.0.0.1:${ports.grpc}`);
     let sent = 0;
     const senders = Array.from({ length: 6 }, async (_, sender) => {
-      for (let batch = 0; batch < 40; batch += 1) {
+      for (let batch = 0; batch < 15; batch += 1) {
         const names = ids(5, sender * 1_000 + batch * 5);
         await client.sendUntilStored(LOGS, accessLogRequest(names, { caller: 'storm' }));
         sent += names.length;
       }
     });
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < 2; round += 1) {
       await new Promise((resolve) => setTimeout(resolve, 400));
       await clickhouse.killAndRestart();
       await new Promise((resolve) => setTimeout(resolve, 300));
@@ -102,8 +102,8 @@ describe('every request is counted once in the raw table and in both rollups', (
       collector = await startCollector('storm', clickhouse.url, ports);
     }
     await Promise.all(senders);
-    expect(sent).toBe(1_200);
-    expect(await countsOf(clickhouse, 'storm')).toEqual(counted(1_200));
+    expect(sent).toBe(450);
+    expect(await countsOf(clickhouse, 'storm')).toEqual(counted(450));
     client.close();
     await collector.stop();
   });
@@ -150,7 +150,7 @@ describe('every request is counted once in the raw table and in both rollups', (
           expect(await countsOf(clickhouse, caller)).toEqual(counted(from));
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 12 },
     );
   });
 });

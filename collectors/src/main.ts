@@ -51,7 +51,7 @@ const spool = await Spool.open(
     },
     damaged: (file) => log.error({ file }, 'a file of the spool cannot be read; set aside'),
   },
-  { ...DEFAULT_BOUNDS, gatherMs: settings.gatherMs },
+  { ...DEFAULT_BOUNDS, gatherMs: settings.gatherMs, waitMs: settings.waitMs },
 );
 
 let migrated = false;

@@ -13,6 +13,7 @@ const Environment = z
     OTLP_PLAINTEXT: z.enum(['true', 'false']).default('false'),
     SPOOL_DIRECTORY: z.string().min(1).optional(),
     GATHER_MS: z.coerce.number().int().min(1).max(10_000).default(1_000),
+    ANSWER_WITHIN_MS: z.coerce.number().int().min(100).max(25_000).default(5_000),
     LOG_LEVEL: z.string().default('info'),
   })
   .refine((e) => e.OTLP_PLAINTEXT === 'true' || e.IDENTITY_DIRECTORY !== undefined, {
@@ -46,6 +47,8 @@ export interface Settings {
   readonly spoolDirectory: string;
   /** How long requests are gathered into one insert. */
   readonly gatherMs: number;
+  /** How long a request waits for ClickHouse before its sender is told to come back. */
+  readonly waitMs: number;
   readonly logLevel: string;
 }
 
@@ -65,6 +68,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     identityDirectory: values.OTLP_PLAINTEXT === 'true' ? undefined : values.IDENTITY_DIRECTORY,
     spoolDirectory: values.SPOOL_DIRECTORY ?? join(values.IDENTITY_DIRECTORY ?? '.', 'spool'),
     gatherMs: values.GATHER_MS,
+    waitMs: values.ANSWER_WITHIN_MS,
     logLevel: values.LOG_LEVEL,
   };
 }

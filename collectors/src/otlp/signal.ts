@@ -1,3 +1,4 @@
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import {
   ExportLogsServiceRequest,
   ExportLogsServiceResponse,
@@ -126,9 +127,17 @@ export const SIGNALS: readonly Signal[] = [LOGS, TRACES, METRICS];
 
 const REJECTED = 'Some records lack what they need; see dotline_collector_rejected_records_total';
 
-function parse<T>(message: { decode(bytes: Uint8Array): T }, bytes: Buffer): T {
+interface Decoder<T> {
+  decode(input: BinaryReader): T;
+}
+
+function parse<T>(message: Decoder<T>, bytes: Buffer): T {
+  const reader = new BinaryReader(bytes);
   try {
-    return message.decode(bytes);
+    const value = message.decode(reader);
+    // The decoder stops at an end-group tag, which protobuf 3 never writes.
+    if (reader.pos !== bytes.length) throw new Error(`it ends at byte ${reader.pos}`);
+    return value;
   } catch (error) {
     throw new MalformedRequest(`The request is no OTLP message: ${(error as Error).message}`, {
       cause: error,

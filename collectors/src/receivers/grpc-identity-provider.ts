@@ -14,6 +14,8 @@ export class GrpcIdentityProvider implements Provider {
   readonly #caListeners = new Set<CaListener>();
   readonly #identityListeners = new Set<IdentityListener>();
 
+  readonly #folder: IdentityFolder;
+
   constructor(folder: IdentityFolder) {
     this.#folder = folder;
     folder.listen(({ certificate, key, bundle }) => {
@@ -22,11 +24,12 @@ export class GrpcIdentityProvider implements Provider {
     });
   }
 
-  readonly #folder: IdentityFolder;
+  // grpc-js adds its server to those it tells only after it has added the listener, so the first
+  // identity has to come a little later.
 
   addCaCertificateListener(listener: CaListener): void {
     this.#caListeners.add(listener);
-    listener({ caCertificate: this.#folder.current.bundle });
+    queueMicrotask(() => listener({ caCertificate: this.#folder.current.bundle }));
   }
 
   removeCaCertificateListener(listener: CaListener): void {
@@ -35,8 +38,10 @@ export class GrpcIdentityProvider implements Provider {
 
   addIdentityCertificateListener(listener: IdentityListener): void {
     this.#identityListeners.add(listener);
-    const { certificate, key } = this.#folder.current;
-    listener({ certificate, privateKey: key });
+    queueMicrotask(() => {
+      const { certificate, key } = this.#folder.current;
+      listener({ certificate, privateKey: key });
+    });
   }
 
   removeIdentityCertificateListener(listener: IdentityListener): void {
