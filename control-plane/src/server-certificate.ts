@@ -85,7 +85,8 @@ export class ServerCertificate implements CertificateProvider {
   addCaCertificateListener(listener: CaListener): void {
     const tell = () => listener({ caCertificate: Buffer.from(this.#current.bundle) });
     this.#caListeners.set(listener, this.onRenewed(tell));
-    tell();
+    // grpc-js is not ready to hear before this call is over.
+    process.nextTick(tell);
   }
 
   removeCaCertificateListener(listener: CaListener): void {
@@ -100,7 +101,7 @@ export class ServerCertificate implements CertificateProvider {
         privateKey: Buffer.from(this.#current.key),
       });
     this.#identityListeners.set(listener, this.onRenewed(tell));
-    tell();
+    process.nextTick(tell);
   }
 
   removeIdentityCertificateListener(listener: IdentityListener): void {

@@ -60,7 +60,11 @@ export function sidecarState(
 }
 
 function typeState(typeUrl: TypeUrl, set: ResourceSet, type: TypeStatus | undefined): TypeState {
-  const resources = type?.resources ?? [];
+  // What a client no longer asks for it no longer has, whatever it acknowledged before.
+  const subscribed = new Set(type?.subscribed);
+  const resources = (type?.resources ?? []).filter(
+    ({ name }) => subscribed.has('*') || subscribed.has(name),
+  );
   const acked = resources.flatMap(({ name, acked }) =>
     acked === undefined ? [] : [{ name, typeUrl, version: acked.version, value: new Uint8Array() }],
   );

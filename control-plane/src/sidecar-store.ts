@@ -35,6 +35,12 @@ export interface SidecarType {
   readonly atMs: number;
 }
 
+/**
+ * Whoever holds a sidecar's stream writes this often that it does; after so long without, the stream
+ * is taken as lost with its control plane.
+ */
+const CONNECTION_LOST_MS = 30_000;
+
 /** The same over all types. */
 export interface Sidecar {
   readonly instanceId: string;
@@ -57,7 +63,7 @@ export async function readSidecars(pool: pg.Pool): Promise<Sidecar[]> {
       {
         instanceId: newest.instanceId,
         service: newest.service,
-        connected: newest.connected,
+        connected: newest.connected && Date.now() - newest.atMs < CONNECTION_LOST_MS,
         ackedRevision: newest.ackedRevision,
         rejections: types.flatMap((type) => type.rejections),
         atMs: newest.atMs,

@@ -1,0 +1,295 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Instance } from '@dotline/model/instance';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execa } from 'execa';
+import pg from 'pg';
+import { readInstances } from './instance-store.js';
+import { readMeshProblems } from './mesh-error-store.js';
+import { readLiveRevision, readRollouts } from './revision-store.js';
+import { readSidecars } from './sidecar-store.js';
+import { eventually } from './testing/eventually.js';
+import { TestControlPlane } from './testing/test-control-plane.js';
+import { freePort, startTestDatabase, type TestDatabase } from './testing/test-database.js';
+import { GUESTS_NEED, GUESTS_NOTHING, greeterWith, TestMesh } from './testing/test-mesh.js';
+import { TestProcess } from './testing/test-process.js';
+import { certificateRequest, TestSidecar } from './testing/test-sidecar.js';
+
+const GUESTS = 'policies/teams/guests/guests.rego';
+const GREETER = 'services/hello/greeter/service.yaml';
+const LOOPBACK = `127.${40 + (process.pid % 100)}.${process.pid % 250}`;
+
+let database: TestDatabase;
+let pool: pg.Pool;
+let valkey: TestProcess;
+let mesh: TestMesh;
+let runDirectory: string;
+let controlPlane: TestControlPlane;
+let visitor: TestSidecar;
+let greeter: TestSidecar;
+let heartbeat: NodeJS.Timeout;
+
+const instances = [instance('greeter', 1), instance('visitor', 2)];
+
+beforeAll(async () => {
+  const valkeyPort = await freePort();
+  [database, mesh, runDirectory, valkey] = await Promise.all([
+    startTestDatabase(),
+    TestMesh.create(),
+    mkdtemp(join(tmpdir(), 'dl-')),
+    TestProcess.start(process.env.VALKEY_PATH ?? 'valkey-server', [
+      ...['--bind', '127.0.0.1', '--port', String(valkeyPort), '--save', '', '--appendonly', 'no'],
+    ]),
+  ]);
+  pool = new pg.Pool({ connectionString: database.url });
+  pool.on('error', () => undefined);
+  controlPlane = await TestControlPlane.create({
+    meshDirectory: mesh.directory,
+    databaseUrl: database.url,
+    redisUrl: `redis://127.0.0.1:${valkeyPort}`,
+  });
+  await controlPlane.start();
+  await controlPlane.ready();
+  [greeter, visitor] = (await Promise.all(
+    instances.map((each) => TestSidecar.start(runDirectory, each, controlPlane)),
+  )) as [TestSidecar, TestSidecar];
+  const announce = () =>
+    controlPlane.call('PUT', '/v1/instances', { host: 'test', instances }).catch(() => undefined);
+  expect(await announce()).toMatchObject({ status: 204 });
+  heartbeat = setInterval(() => void announce(), 2_000);
+}, 90_000);
+
+afterAll(async () => {
+  if (process.env.DUMP)
+    console.log(controlPlane?.output, visitor?.envoy.output, greeter?.envoy.output);
+  clearInterval(heartbeat);
+  await Promise.all([visitor?.stop(), greeter?.stop(), valkey?.stop()]);
+  await controlPlane?.remove();
+  await pool?.end();
+  await database?.remove();
+  await mesh?.remove();
+  await rm(runDirectory, { recursive: true, force: true });
+}, 30_000);
+
+describe('sidecars', () => {
+  it('take the first revision, and that it is enforced is on record', async () => {
+    await enforced();
+    expect(await readSidecars(pool)).toMatchObject(
+      instances.map(({ id }) => ({ instanceId: id, connected: true, rejections: [] })),
+    );
+    expect(controlPlane.output).toContain('is enforced on 2/2 sidecars');
+    expect((await visitor.call('greeter', '/v1/greetings/you')).status).toBe(403);
+  }, 30_000);
+
+  it('follow an edge that a saved rule adds, and one that a saved rule takes away', async () => {
+    const before = await liveId();
+    await mesh.save(GUESTS, GUESTS_NEED);
+    await enforced(before);
+    expect(await visitor.configDump()).toContain('visitor->greeter');
+    expect(await visitor.call('greeter', '/v1/greetings/you')).toEqual({
+      status: 200,
+      body: 'hello',
+    });
+    const [rollout] = await readRollouts(pool, 1);
+    expect(rollout?.edgeDiff.added).toEqual(['visitor->greeter']);
+
+    const withEdge = await liveId();
+    await mesh.write(GUESTS, GUESTS_NOTHING);
+    await enforced(withEdge);
+    expect((await visitor.call('greeter', '/v1/greetings/you')).status).toBe(403);
+    expect(await greeter.configDump()).not.toContain('visitor->greeter');
+
+    await mesh.save(GUESTS, GUESTS_NEED);
+    await enforced(await liveId());
+  }, 40_000);
+
+  it('keep what they have while the mesh directory has problems', async () => {
+    const before = await liveId();
+    await mesh.save(GUESTS, 'package mesh.teams.guests\n\nneeds contains {\n');
+    const { problems } = await eventually('problems', () => readMeshProblems(pool));
+    expect(problems[0]).toMatchObject({ file: GUESTS });
+    expect(await liveId()).toBe(before);
+    expect((await visitor.call('greeter', '/v1/greetings/you')).status).toBe(200);
+    expect(controlPlane.output).toContain(GUESTS);
+
+    await mesh.save(GUESTS, GUESTS_NEED);
+    await eventually('no problems', async () =>
+      (await readMeshProblems(pool)) === undefined ? true : undefined,
+    );
+    expect(await liveId()).toBe(before);
+  }, 20_000);
+
+  it('are not disturbed by a commit, which the live revision then names', async () => {
+    const pushed = await controlPlane.metric('dotline_xds_pushed_resources_total');
+    const git = (...args: string[]) => execa('git', ['-C', mesh.directory, ...args]);
+    await git('init', '--quiet', '--initial-branch=main');
+    await git('add', '.');
+    // The folder became a checkout only now; the next start watches its commits too.
+    await controlPlane.stop();
+    await controlPlane.start();
+    await controlPlane.ready();
+    const author = ['-c', 'user.name=Test', '-c', 'user.email=test@hello.example'];
+    await git(...author, 'commit', '--quiet', '--message', 'Visitors greet');
+    const { stdout: commit } = await git('rev-parse', 'HEAD');
+    const live = await eventually('the commit', async () => {
+      const found = await readLiveRevision(pool);
+      return found?.revision.commit === commit ? found : undefined;
+    });
+    expect(live.revision.edges[0]?.operations[0]?.need.commit).toBe(commit);
+    await enforced();
+    expect(pushed).toBeGreaterThan(0);
+    expect(await controlPlane.metric('dotline_xds_pushed_resources_total')).toBe(0);
+  }, 40_000);
+
+  it('are sent nothing that they hold when the control plane was killed and starts again', async () => {
+    const version = await visitor.configDump();
+    expect(await controlPlane.stop('SIGKILL')).toBe('SIGKILL');
+    expect((await visitor.call('greeter', '/v1/greetings/you')).status).toBe(200);
+    await controlPlane.start();
+    await controlPlane.ready();
+    await eventually(
+      'both streams',
+      async () => ((await controlPlane.metric('dotline_xds_streams')) === 2 ? true : undefined),
+      15_000,
+    );
+    await sleep(1_000);
+    expect(await controlPlane.metric('dotline_xds_pushes_total')).toBe(0);
+    expect(lastUpdates(await visitor.configDump())).toEqual(lastUpdates(version));
+    expect(await readSidecars(pool)).toMatchObject([{ connected: true }, { connected: true }]);
+  }, 40_000);
+
+  it('that reject a resource keep the old one, and the rule it comes from is named', async () => {
+    const parameters = Array.from({ length: 1_000 }, (_, index) => `{p${index}}`).join('/');
+    await mesh.save(GREETER, greeterWith(`/v1/${parameters}`));
+    const rejected = await eventually('a rejection', async () => {
+      const sidecars = await readSidecars(pool);
+      return sidecars.find(({ rejections }) => rejections.length > 0);
+    });
+    expect(rejected.rejections[0]?.rules[0]).toMatchObject({ edge: 'visitor->greeter' });
+    expect(rejected.rejections[0]?.rules[0]?.file).toMatch(/^policies\/teams\/.*\.rego$/);
+    expect(rejected.rejections[0]?.rules[0]?.line).toBe(3);
+    expect(controlPlane.output).toMatch(/rejected .*, which comes from policies/);
+    expect((await visitor.call('greeter', '/v1/greetings/you')).status).toBe(200);
+
+    await mesh.save(GREETER, greeterWith('/v1/greetings/{name}'));
+    await enforced();
+    const after = await readSidecars(pool);
+    expect(after.flatMap(({ rejections }) => rejections)).toEqual([]);
+  }, 40_000);
+});
+
+describe('without PostgreSQL', () => {
+  it('sidecars and endpoints are served, and a change is made up for later', async () => {
+    const before = await liveId();
+    await database.stop();
+    await mesh.save(GUESTS, GUESTS_NOTHING);
+    await eventually('the wait', () =>
+      controlPlane.output.includes('waiting for PostgreSQL') ? true : undefined,
+    );
+    expect((await visitor.call('greeter', '/v1/greetings/you')).status).toBe(200);
+    const draining = instances.map((each) => ({ ...each, state: 'draining' }));
+    const answer = await controlPlane.call('PUT', '/v1/instances', {
+      host: 'test',
+      instances: draining,
+    });
+    expect(answer.status).toBe(204);
+    await eventually('no endpoint', async () =>
+      (await visitor.call('greeter', '/v1/greetings/you')).status === 503 ? true : undefined,
+    );
+
+    await database.start();
+    await enforced(before);
+    expect((await visitor.call('greeter', '/v1/greetings/you')).status).toBe(403);
+    await mesh.save(GUESTS, GUESTS_NEED);
+    await enforced(await liveId());
+  }, 60_000);
+});
+
+describe('API', () => {
+  it('certifies keys for services of the mesh and parts of the platform alone', async () => {
+    const { csr } = await certificateRequest();
+    const post = (body: object) => controlPlane.call('POST', '/v1/certificates', body);
+    expect((await post({ csr, platform: 'collector' })).status).toBe(201);
+    expect(await post({ csr, service: 'mallory' })).toMatchObject({
+      status: 400,
+      body: 'mesh hello has no service mallory\n',
+    });
+    expect((await post({ csr, platform: 'control-plane' })).status).toBe(400);
+    expect((await post({ csr: 'nonsense', service: 'greeter' })).status).toBe(400);
+    expect((await post({ service: 'greeter' })).status).toBe(400);
+  });
+
+  it('wants the token, except for health and metrics', async () => {
+    for (const path of ['/v1/revision', '/v1/instances', '/v1/certificates']) {
+      expect((await controlPlane.call('GET', path, undefined, 'wrong')).status).toBe(401);
+    }
+    expect((await controlPlane.call('GET', '/healthz', undefined, '')).status).toBe(200);
+    expect((await controlPlane.call('GET', '/metrics', undefined, '')).status).toBe(200);
+  });
+
+  it('tells the live revision', async () => {
+    const { status, body } = await controlPlane.get('/v1/revision');
+    expect(status).toBe(200);
+    expect(JSON.parse(body)).toMatchObject({ id: await liveId(), mesh: { name: 'hello' } });
+  });
+
+  it('refuses lists of instances that contradict themselves or another live host', async () => {
+    const put = (body: object) => controlPlane.call('PUT', '/v1/instances', body);
+    const [first] = instances;
+    expect((await put({ host: 'x', instances: [first, first] })).status).toBe(400);
+    expect((await put({ host: 'x', instances: [{ ...first, id: 'fare-1' }] })).status).toBe(400);
+    expect((await put({ host: 'x', instances: [first] })).status).toBe(409);
+    expect((await readInstances(pool)).map(({ host }) => host)).toEqual(['test', 'test']);
+  });
+});
+
+describe('SIGTERM', () => {
+  it('ends the control plane in good order, and traffic goes on', async () => {
+    expect(await controlPlane.stop()).toBe(0);
+    expect((await visitor.call('greeter', '/v1/greetings/you')).status).toBe(200);
+  }, 20_000);
+});
+
+async function liveId(): Promise<string> {
+  return (await readLiveRevision(pool))?.revision.id ?? '';
+}
+
+/** Waits until the live revision, another than `previous`, is enforced on both sidecars. */
+async function enforced(previous?: string): Promise<void> {
+  await eventually(
+    'a revision enforced on both sidecars',
+    async () => {
+      const live = await readLiveRevision(pool);
+      const sidecars = await readSidecars(pool);
+      return live !== undefined &&
+        live.revision.id !== previous &&
+        live.enforcedInMs !== undefined &&
+        sidecars.length === 2 &&
+        sidecars.every(({ ackedRevision }) => ackedRevision === live.revision.id)
+        ? true
+        : undefined;
+    },
+    25_000,
+  );
+}
+
+function lastUpdates(configDump: string): string[] {
+  return [...configDump.matchAll(/"last_updated":"([^"]+)"/g)].map(([, time]) => time ?? '');
+}
+
+function instance(service: string, host: number): Instance {
+  const address = `${LOOPBACK}.${host}`;
+  return {
+    id: `${service}-1`,
+    service,
+    cell: 'cell-1',
+    zone: 'here-a',
+    region: 'here',
+    address,
+    port: 15006,
+    adminAddress: `${address}:15000`,
+    state: 'ready',
+  };
+}

@@ -1,0 +1,27 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const POLL_MS = 50;
+
+/**
+ * Looks until `look` gives something other than `undefined`.
+ * @throws the last failure, or that it took too long
+ */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | undefined> | T | undefined,
+  timeoutMs = 10_000,
+): Promise<T> {
+  const endMs = Date.now() + timeoutMs;
+  let failure: unknown;
+  while (Date.now() < endMs) {
+    try {
+      const found = await look();
+      if (found !== undefined) return found;
+      failure = undefined;
+    } catch (error) {
+      failure = error;
+    }
+    await sleep(POLL_MS);
+  }
+  throw new Error(`${what}: not within ${timeoutMs} ms`, { cause: failure });
+}
