@@ -80,7 +80,6 @@ function Chart({ spec, data, theme }: ChartProps) {
   const host = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const shape = `${theme} ${spec.series.map((series) => series.name).join()}`;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the shape names all that a new chart needs.
   useEffect(() => {
     const element = host.current;
     if (element === null) return;
@@ -96,7 +95,10 @@ function Chart({ spec, data, theme }: ChartProps) {
       chart.current = null;
     };
   }, [shape]);
-  useEffect(() => chart.current?.setData(aligned(data)), [data]);
+  useEffect(() => {
+    chart.current?.setData(aligned(data));
+    if (chart.current !== null) showLatest(chart.current);
+  }, [data]);
   return (
     <figure class="chart">
       <figcaption>{spec.title}</figcaption>
@@ -119,6 +121,7 @@ function options(spec: ChartSpec, theme: Theme, width: number): uPlot.Options {
     padding: [6, 6, 0, 0],
     cursor: { y: false, points: { size: 5 } },
     legend: { live: true },
+    hooks: { ready: [showLatest], setCursor: [showLatest] },
     axes: [
       { ...axis, size: 20, space: 70, values: (_, ticks) => ticks.map(clockMinutes) },
       {
@@ -144,6 +147,13 @@ function options(spec: ChartSpec, theme: Theme, width: number): uPlot.Options {
       ),
     ],
   };
+}
+
+/** Without a pointer on the chart its legend shows the latest figures. */
+function showLatest(chart: uPlot): void {
+  if (chart.cursor.idx === null || chart.cursor.idx === undefined) {
+    chart.setLegend({ idx: chart.data[0].length - 1 }, false);
+  }
 }
 
 function aligned(data: ChartProps['data']): uPlot.AlignedData {

@@ -22,9 +22,3 @@ export function lengthOf(curve: Curve): number {
   }
   return length;
 }
-
-/** Direction in which the curve leaves its start or arrives at its end, radians, seen from the dot. */
-export function directionAt(curve: Curve, end: 'from' | 'to'): number {
-  const dot = curve[end];
-  return Math.atan2(curve.control.y - dot.y, curve.control.x - dot.x);
-}

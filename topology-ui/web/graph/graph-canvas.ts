@@ -35,7 +35,7 @@ export interface Curve {
 const manyLinesFrom = 800;
 
 /** Room around the outermost dots for their labels and the products' areas, in model pixels. */
-const fitPadding = { x: 72, y: 64 } as const;
+const fitPadding = { x: 94, y: 90 } as const;
 const zoomMax = 2.5;
 /** A mesh of three dots is not blown up to fill the screen. */
 const fitZoomMax = 1.25;

@@ -218,7 +218,7 @@ export class GraphStage {
   private hover(id: string | null, at: Point | null): void {
     this.pointer.value = id === null || at === null ? null : { id, at };
     this.parts.store.hovered.value = id;
-    this.parts.host.dataset['pointing'] = id === null ? '' : 'something';
+    this.parts.host.dataset.pointing = id === null ? '' : 'something';
   }
 
   private selectionOf(id: string): Selection | null {
@@ -244,7 +244,7 @@ export class GraphStage {
     const scene: Scene = {
       elements,
       emphasis,
-      positions: this.positions.peek(),
+      insets: this.parts.insets(),
       theme: store.theme.peek(),
       lineFigures: store.lineFigures.peek(),
     };

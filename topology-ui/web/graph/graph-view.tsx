@@ -129,7 +129,7 @@ function insetsOf(area: HTMLElement | null): Insets {
   const legend = area.querySelector('.legend-teams')?.getBoundingClientRect();
   const panel = document.querySelector('.panel')?.getBoundingClientRect();
   const narrow = own.width < 720;
-  const left = narrow || legend === undefined ? 0 : legend.right - own.left;
+  const left = narrow || legend === undefined ? 0 : Math.max(0, legend.right - own.left);
   const covered = panel !== undefined && panel.left < own.right ? panel : undefined;
   return {
     left,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { overlap, placeAt, type Rectangle, sidesByPeace, TakenPlaces } from './label-placement.js';
+import { CrowdedPoints, overlap, placeAt, type Rectangle, TakenPlaces } from './label-placement.js';
 
 const rectangle: fc.Arbitrary<Rectangle> = fc.record({
   left: fc.integer({ min: -500, max: 500 }),
@@ -20,11 +20,25 @@ describe('label placement', () => {
     );
   });
 
-  it('prefers below, and moves to where no line leaves the dot', () => {
-    expect(sidesByPeace([])[0]).toBe('below');
-    expect(sidesByPeace([Math.PI / 2])[0]).toBe('above');
-    expect(sidesByPeace([Math.PI / 2, -Math.PI / 2])[0]).toBe('right');
-    expect(sidesByPeace([Math.PI / 2, -Math.PI / 2, 0])[0]).toBe('left');
+  it('counts exactly the points that a label would cover', () => {
+    const point = fc.record({
+      x: fc.integer({ min: -500, max: 500 }),
+      y: fc.integer({ min: -500, max: 500 }),
+    });
+    fc.assert(
+      fc.property(fc.array(point, { maxLength: 60 }), rectangle, (points, place) => {
+        const crowd = new CrowdedPoints(37);
+        for (const { x, y } of points) crowd.add(x, y);
+        const inside = points.filter(
+          ({ x, y }) =>
+            x >= place.left &&
+            x <= place.left + place.width &&
+            y >= place.top &&
+            y <= place.top + place.height,
+        );
+        expect(crowd.countIn(place)).toBe(inside.length);
+      }),
+    );
   });
 
   it.each(['below', 'above', 'right', 'left'] as const)('keeps off the dot when %s', (side) => {

@@ -56,15 +56,41 @@ export function overlap(a: Rectangle, b: Rectangle): boolean {
   );
 }
 
-/** Sides of a dot, the one with the fewest lines first; below wins a tie, as people expect it there. */
-export function sidesByPeace(lineDirections: readonly number[]): readonly Side[] {
-  const disturbed = (side: Side) =>
-    lineDirections.reduce((sum, direction) => {
-      const apart = Math.abs(angleBetween(direction, sideAngles[side]));
-      return sum + Math.max(0, 1 - apart / sideReach[side]);
-    }, sideCost[side]);
-  return [...sides].sort((a, b) => disturbed(a) - disturbed(b));
+/** Points along lines, in coarse buckets: how much a label would cover. */
+export class CrowdedPoints {
+  private readonly buckets = new Map<string, { readonly x: number; readonly y: number }[]>();
+
+  constructor(private readonly bucketPx = 48) {}
+
+  add(x: number, y: number): void {
+    const key = `${Math.floor(x / this.bucketPx)}:${Math.floor(y / this.bucketPx)}`;
+    const points = this.buckets.get(key);
+    if (points === undefined) this.buckets.set(key, [{ x, y }]);
+    else points.push({ x, y });
+  }
+
+  countIn(place: Rectangle): number {
+    const right = place.left + place.width;
+    const bottom = place.top + place.height;
+    let count = 0;
+    for (let x = Math.floor(place.left / this.bucketPx); x * this.bucketPx <= right; x += 1) {
+      for (let y = Math.floor(place.top / this.bucketPx); y * this.bucketPx <= bottom; y += 1) {
+        for (const point of this.buckets.get(`${x}:${y}`) ?? []) {
+          const inside =
+            point.x >= place.left && point.x <= right && point.y >= place.top && point.y <= bottom;
+          if (inside) count += 1;
+        }
+      }
+    }
+    return count;
+  }
 }
+
+/** The four places beside a dot. */
+export const sides: readonly Side[] = ['below', 'above', 'right', 'left'];
+
+/** What a side costs by itself, in covered points: people expect names below. */
+export const sideCost: Readonly<Record<Side, number>> = { below: 0, above: 1, right: 1.5, left: 2 };
 
 /** The label's place at a side of a dot. */
 export function placeAt(
@@ -87,19 +113,4 @@ export function placeAt(
         ? dot.y - reach - size.height
         : dot.y - size.height / 2;
   return { left, top, width: size.width, height: size.height };
-}
-
-const sides: readonly Side[] = ['below', 'above', 'right', 'left'];
-const sideAngles: Readonly<Record<Side, number>> = {
-  right: 0,
-  below: Math.PI / 2,
-  left: Math.PI,
-  above: -Math.PI / 2,
-};
-/** Labels are wide: lines within this angle of a side's middle cross them. */
-const sideReach: Readonly<Record<Side, number>> = { below: 1.1, above: 1.1, right: 0.5, left: 0.5 };
-const sideCost: Readonly<Record<Side, number>> = { below: 0, above: 0.25, right: 0.45, left: 0.55 };
-
-function angleBetween(a: number, b: number): number {
-  return Math.atan2(Math.sin(a - b), Math.cos(a - b));
 }

@@ -3,7 +3,7 @@ import { fontStack, inks } from './ink.js';
 import type { Layer } from './layer.js';
 import type { Scene } from './scene.js';
 
-const padding = { x: 78, top: 58, bottom: 66 };
+const padding = { x: 84, top: 84, bottom: 68 };
 
 /** Draws a quiet area with a name behind each product's dots. */
 export function drawRegions(layer: Layer, canvas: GraphCanvas, scene: Scene): void {

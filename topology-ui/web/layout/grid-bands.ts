@@ -13,7 +13,8 @@ export interface Slot extends Point {
 
 /** Free cells beside the taken ones give lines room to pass. */
 const roominess = 1.45;
-const bandGap = 64;
+/** Bands lie so far apart that the products' areas, with their names, do not touch. */
+const bandGap = 108;
 
 /** The grid whose proportions come closest to the wished ones. */
 export function gridBands(nodes: readonly LayoutNode[], aspect: number): GridBands {

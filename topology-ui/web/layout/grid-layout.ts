@@ -9,7 +9,7 @@ export const gridLayoutNodesMax = 80;
 
 /** Segment comparisons that the whole search may make: about two seconds. */
 const comparisonsMax = 120_000_000;
-const movesMax = 40_000;
+const movesMax = 30_000;
 
 /**
  * Small meshes: every dot gets a cell of a staggered grid, callers left of their callees, each

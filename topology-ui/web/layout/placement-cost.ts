@@ -17,6 +17,8 @@ const labelBelow = 44;
 
 /** What an arrangement costs in legibility, summed only over what a moved node touches. */
 export class PlacementCost {
+  private readonly slotX: Float64Array;
+  private readonly slotY: Float64Array;
   private readonly from: Int32Array;
   private readonly to: Int32Array;
   private readonly linksOf: number[][];
@@ -25,9 +27,11 @@ export class PlacementCost {
   constructor(
     nodes: readonly LayoutNode[],
     links: readonly LayoutLink[],
-    private readonly slots: readonly Point[],
+    slots: readonly Point[],
     private readonly slotOf: Int32Array,
   ) {
+    this.slotX = Float64Array.from(slots, (slot) => slot.x);
+    this.slotY = Float64Array.from(slots, (slot) => slot.y);
     const indexOf = new Map(nodes.map((node, index) => [node.id, index]));
     const pairs = links.flatMap(({ from, to }) => {
       const a = indexOf.get(from);
@@ -65,57 +69,60 @@ export class PlacementCost {
   private linkCost(link: number, counted: ReadonlySet<number>): number {
     const a = this.from[link] ?? 0;
     const b = this.to[link] ?? 0;
-    const start = this.at(a);
-    const end = this.at(b);
-    const dx = end.x - start.x;
-    const reach = Math.hypot(dx / cell.width, (end.y - start.y) / cell.height);
-    let cost = weights.length * reach ** 1.4 + (dx < 0 ? weights.backwards : 0);
+    const [ax, ay, bx, by] = [this.x(a), this.y(a), this.x(b), this.y(b)];
+    const reach = Math.hypot((bx - ax) / cell.width, (by - ay) / cell.height);
+    let cost = weights.length * reach ** 1.4 + (bx < ax ? weights.backwards : 0);
     for (let other = 0; other < this.from.length; other += 1) {
-      if (other === link || (counted.has(other) && other < link)) continue;
+      if (other === link || (other < link && counted.has(other))) continue;
       const c = this.from[other] ?? 0;
       const d = this.to[other] ?? 0;
       if (a === c || a === d || b === c || b === d) continue;
-      const p = this.at(c);
-      const q = this.at(d);
-      if (segmentsCross(start.x, start.y, end.x, end.y, p.x, p.y, q.x, q.y))
+      if (segmentsCross(ax, ay, bx, by, this.x(c), this.y(c), this.x(d), this.y(d))) {
         cost += weights.crossing;
+      }
     }
     for (let node = 0; node < this.slotOf.length; node += 1) {
-      if (node !== a && node !== b) cost += overNode(this.at(node), start, end);
+      if (node !== a && node !== b) cost += overNode(this.x(node), this.y(node), ax, ay, bx, by);
     }
     return cost;
   }
 
   /** Lines that touch no moved node and pass over this one. */
   private underLines(node: number, own: ReadonlySet<number>): number {
+    const [x, y] = [this.x(node), this.y(node)];
     let cost = 0;
-    const point = this.at(node);
     for (let link = 0; link < this.from.length; link += 1) {
       if (own.has(link)) continue;
-      cost += overNode(point, this.at(this.from[link] ?? 0), this.at(this.to[link] ?? 0));
+      const a = this.from[link] ?? 0;
+      const b = this.to[link] ?? 0;
+      cost += overNode(x, y, this.x(a), this.y(a), this.x(b), this.y(b));
     }
     return cost;
   }
 
   private teamCost(node: number): number {
-    const point = this.at(node);
     let cost = 0;
     for (const mate of this.teammatesOf[node] ?? []) {
-      const other = this.at(mate);
-      const dx = (point.x - other.x) / cell.width;
-      cost += weights.teamDistance * Math.hypot(dx, (point.y - other.y) / cell.height);
+      const dx = (this.x(node) - this.x(mate)) / cell.width;
+      cost += weights.teamDistance * Math.hypot(dx, (this.y(node) - this.y(mate)) / cell.height);
     }
     return cost;
   }
 
-  private at(node: number): Point {
-    return this.slots[this.slotOf[node] ?? 0] ?? { x: 0, y: 0 };
+  private x(node: number): number {
+    return this.slotX[this.slotOf[node] ?? 0] ?? 0;
+  }
+
+  private y(node: number): number {
+    return this.slotY[this.slotOf[node] ?? 0] ?? 0;
   }
 }
 
-function overNode(node: Point, a: Point, b: Point): number {
-  const cost =
-    distanceToSegment(node.x, node.y, a.x, a.y, b.x, b.y) < dotClearance ? weights.overDot : 0;
-  const label = distanceToSegment(node.x, node.y + labelBelow, a.x, a.y, b.x, b.y);
+function overNode(x: number, y: number, ax: number, ay: number, bx: number, by: number): number {
+  const far = labelBelow + labelClearance;
+  if (x + far < Math.min(ax, bx) || x - far > Math.max(ax, bx)) return 0;
+  if (y + far < Math.min(ay, by) || y - far > Math.max(ay, by)) return 0;
+  const cost = distanceToSegment(x, y, ax, ay, bx, by) < dotClearance ? weights.overDot : 0;
+  const label = distanceToSegment(x, y + labelBelow, ax, ay, bx, by);
   return label < labelClearance ? cost + weights.overLabel : cost;
 }

@@ -31,7 +31,7 @@ export function distanceToSegment(
   const dy = by - ay;
   const length2 = dx * dx + dy * dy;
   const along = length2 === 0 ? 0 : ((px - ax) * dx + (py - ay) * dy) / length2;
-  const share = along < 0 ? 0 : along > 1 ? 1 : along;
+  const share = Math.min(1, Math.max(0, along));
   const ex = px - ax - share * dx;
   const ey = py - ay - share * dy;
   return Math.sqrt(ex * ex + ey * ey);

@@ -21,7 +21,6 @@ export function useResource<Content>(
     content: null,
     error: null,
   });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key names what `load` loads.
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let gone = false;

@@ -5,49 +5,52 @@ import type { Explanation, MissingRule, OperationExplanation } from '@dotline/po
  * older or newer than the page: what is missing is left empty, what is no explanation is `null`.
  */
 export function readExplanation(answer: unknown): Explanation | null {
-  if (!isRecord(answer) || typeof answer['summary'] !== 'string') return null;
+  if (!isRecord(answer) || typeof answer.summary !== 'string') return null;
   return {
-    from: text(answer['from']),
-    to: text(answer['to']),
-    verdict: verdicts.find((verdict) => verdict === answer['verdict']) ?? 'unknown',
-    summary: answer['summary'],
-    operations: list(answer['operations']).map(readOperation),
+    from: text(answer.from),
+    to: text(answer.to),
+    verdict: verdicts.find((verdict) => verdict === answer.verdict) ?? 'unknown',
+    summary: answer.summary,
+    operations: list(answer.operations).map(readOperation),
   };
 }
 
 const verdicts = ['allowed', 'refused', 'blocked', 'unknown'] as const;
 const states = ['agreed', 'refused', 'blocked'] as const;
 
-function readOperation(operation: Record<string, unknown>): OperationExplanation {
+function readOperation(operation: Loose): OperationExplanation {
   const read = operation as Partial<OperationExplanation>;
   return {
-    operation: text(operation['operation']),
+    operation: text(operation.operation),
     class: read.class ?? 'read',
-    state: states.find((state) => state === operation['state']) ?? 'blocked',
-    ...(isRecord(operation['need']) && read.need !== undefined ? { need: read.need } : {}),
-    ...(isRecord(operation['grant']) && read.grant !== undefined ? { grant: read.grant } : {}),
-    grantedTo: Array.isArray(operation['grantedTo']) ? operation['grantedTo'].map(text) : [],
+    state: states.find((state) => state === operation.state) ?? 'blocked',
+    ...(isRecord(operation.need) && read.need !== undefined ? { need: read.need } : {}),
+    ...(isRecord(operation.grant) && read.grant !== undefined ? { grant: read.grant } : {}),
+    grantedTo: Array.isArray(operation.grantedTo) ? operation.grantedTo.map(text) : [],
     refusals: Array.isArray(read.refusals) ? read.refusals : [],
-    missing: list(operation['missing']).map(readMissing),
+    missing: list(operation.missing).map(readMissing),
   };
 }
 
-function readMissing(rule: Record<string, unknown>): MissingRule {
+function readMissing(rule: Loose): MissingRule {
   return {
-    side: rule['side'] === 'grant' ? 'grant' : 'need',
-    team: text(rule['team']),
-    contact: text(rule['contact']),
-    file: text(rule['file']),
-    packageLine: text(rule['packageLine']),
-    rego: text(rule['rego']),
+    side: rule.side === 'grant' ? 'grant' : 'need',
+    team: text(rule.team),
+    contact: text(rule.contact),
+    file: text(rule.file),
+    packageLine: text(rule.packageLine),
+    rego: text(rule.rego),
   };
 }
 
-function list(value: unknown): readonly Record<string, unknown>[] {
+type Loose = { readonly [Field in Fields]?: unknown };
+type Fields = keyof Explanation | keyof OperationExplanation | keyof MissingRule;
+
+function list(value: unknown): readonly Loose[] {
   return Array.isArray(value) ? value.filter(isRecord) : [];
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+function isRecord(value: unknown): value is Loose {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -25,10 +25,10 @@ export function legibleColour(colour: string, theme: Theme, contrast = 3): strin
   return format(mix(start, towards, 1));
 }
 
-/** Black or white, whichever reads better on the colour. */
+/** White where it reads at all, so that dots look alike; black on bright colours. */
 export function textOn(colour: string): '#ffffff' | '#10151d' {
   const rgb = parse(colour) ?? [138, 148, 166];
-  return ratio(rgb, [255, 255, 255]) >= ratio(rgb, [16, 21, 29]) * 0.62 ? '#ffffff' : '#10151d';
+  return ratio(rgb, [255, 255, 255]) >= 2.6 ? '#ffffff' : '#10151d';
 }
 
 /** WCAG contrast of two colours, 1 to 21. */
