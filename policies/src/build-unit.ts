@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Witness } from '@dotline/model/edge';
 import type { Problem } from '@dotline/model/mesh-error';
 import { extract } from 'tar';
-import { checkParsed, inScratchFolder, parseUnit } from './check-unit.js';
+import { CAPABILITIES_FILE, checkParsed, inScratchFolder, parseUnit } from './check-unit.js';
 import { instrument, originalLine, type ParsedSource } from './instrument.js';
 import type { Opa } from './opa.js';
 import { readOpaErrorText } from './opa-problems.js';
@@ -32,15 +32,15 @@ export interface BuiltUnit {
  */
 export async function buildUnit(
   opa: Opa,
-  capabilitiesFile: string,
+  capabilities: string,
   unit: PolicyUnit,
 ): Promise<{ built: BuiltUnit } | { problems: readonly Problem[] }> {
   const { parsed, problems } = await parseUnit(opa, unit);
   if (problems.length > 0) return { problems };
   // At the same time, since each is a process that takes as long as the other.
   const [found, result] = await Promise.all([
-    checkParsed(opa, capabilitiesFile, unit, parsed),
-    compileParsed(opa, capabilitiesFile, unit, parsed),
+    checkParsed(opa, capabilities, unit, parsed),
+    compileParsed(opa, capabilities, unit, parsed),
   ]);
   // The check names the cause of whatever the compilation says, in the words of the original text.
   return found.length > 0 ? { problems: found } : result;
@@ -48,7 +48,7 @@ export async function buildUnit(
 
 async function compileParsed(
   opa: Opa,
-  capabilitiesFile: string,
+  capabilities: string,
   unit: PolicyUnit,
   parsed: readonly ParsedSource[],
 ): Promise<{ built: BuiltUnit } | { problems: readonly Problem[] }> {
@@ -58,10 +58,11 @@ async function compileParsed(
   );
   const facts = { rules, copyLines, entrypoints, readsCatalog };
   if (entrypoints.length === 0) return { built: { facts } };
-  return inScratchFolder(files, async (folder) => {
+  const written = [...files, { file: CAPABILITIES_FILE, text: capabilities }];
+  return inScratchFolder(written, async (folder) => {
     const { exitCode, stderr } = await opa.run(
       [
-        ...['build', '--target', 'wasm', '--capabilities', capabilitiesFile],
+        ...['build', '--target', 'wasm', '--capabilities', CAPABILITIES_FILE],
         ...entrypoints.flatMap((entrypoint) => ['--entrypoint', entrypoint]),
         ...['--output', 'bundle.tar.gz'],
         ...files.map(({ file }) => file),

@@ -11,6 +11,9 @@ import { readOpaErrors, readOpaErrorText } from './opa-problems.js';
 import type { PolicySource, PolicyUnit } from './policy-unit.js';
 import { readRegoModule } from './rego-module.js';
 
+/** Name of OPA's capabilities in a scratch folder. */
+export const CAPABILITIES_FILE = 'capabilities.json';
+
 /**
  * Checks a unit's rules: syntax, ownership of packages, form of the emitted sets, what they read, and
  * `opa check --strict` with only the allowed builtins. Works on the texts already read, in a folder of
@@ -19,11 +22,11 @@ import { readRegoModule } from './rego-module.js';
  */
 export async function checkUnit(
   opa: Opa,
-  capabilitiesFile: string,
+  capabilities: string,
   unit: PolicyUnit,
 ): Promise<Problem[]> {
   const { parsed, problems } = await parseUnit(opa, unit);
-  return problems.length > 0 ? problems : checkParsed(opa, capabilitiesFile, unit, parsed);
+  return problems.length > 0 ? problems : checkParsed(opa, capabilities, unit, parsed);
 }
 
 /** The syntax trees of a unit's rules, or what is wrong with their syntax. */
@@ -46,16 +49,15 @@ export async function parseUnit(
 /** The checks of `checkUnit` that follow parsing. */
 export async function checkParsed(
   opa: Opa,
-  capabilitiesFile: string,
+  capabilities: string,
   unit: PolicyUnit,
   parsed: readonly ParsedSource[],
 ): Promise<Problem[]> {
   if (unit.sources.length === 0) return [];
   const own = parsed.flatMap(({ source, module }) => checkModule(unit, source.file, module));
   const files = unit.sources.map((source) => source.file);
-  const strict = await inScratchFolder(unit.sources, (folder) =>
-    checkStrictly(opa, capabilitiesFile, folder, files),
-  );
+  const written = [...unit.sources, { file: CAPABILITIES_FILE, text: capabilities }];
+  const strict = await inScratchFolder(written, (folder) => checkStrictly(opa, folder, files));
   return [...own, ...strict];
 }
 
@@ -99,11 +101,10 @@ async function parseSource(
 
 async function checkStrictly(
   opa: Opa,
-  capabilitiesFile: string,
   folder: string,
   files: readonly string[],
 ): Promise<Problem[]> {
-  const args = ['check', '--strict', '--capabilities', capabilitiesFile, '--format', 'json'];
+  const args = ['check', '--strict', '--capabilities', CAPABILITIES_FILE, '--format', 'json'];
   const { exitCode, stdout, stderr } = await opa.run([...args, ...files], folder);
   if (exitCode === 0) return [];
   const [first = ''] = files;

@@ -5,7 +5,6 @@ import type { Mesh } from '@dotline/model/mesh';
 import { MeshError, type Problem } from '@dotline/model/mesh-error';
 import { BuildCache, buildKey } from './build-cache.js';
 import { type BuiltUnit, buildUnit, type UnitFacts } from './build-unit.js';
-import { writeCapabilitiesFile } from './capabilities-file.js';
 import { catalogOf } from './catalog.js';
 import { EvaluationError, Evaluator } from './evaluator.js';
 import { type Finding, findingsOf } from './finding.js';
@@ -14,6 +13,7 @@ import { entrypointOf, originalLine } from './instrument.js';
 import { candidatesOf, edgesOf, joinRelations } from './join-relations.js';
 import { Opa } from './opa.js';
 import { sortProblems } from './opa-problems.js';
+import { policyCapabilities } from './policy-capabilities.js';
 import { type EmittedSet, type PolicyUnit, readPolicyUnits } from './policy-unit.js';
 import { MeshNames, readBaseline, readDenials, readGrants, readNeeds } from './read-relations.js';
 import type {
@@ -58,16 +58,20 @@ export interface CompiledPolicies extends PolicyRelations {
 
 /** A unit's emitted sets, by entrypoint, as they came out of the evaluation. */
 interface Evaluated {
+  readonly owner: string;
   readonly key: string;
   readonly rules: readonly Witness[];
   readonly sets: Readonly<Record<string, unknown>>;
 }
 
-/** One compilation's means and counts. */
-interface Run {
+interface Tools {
   readonly opa: Opa;
-  readonly capabilitiesFile: string;
-  readonly evaluator: Evaluator;
+  /** JSON text. */
+  readonly capabilities: string;
+}
+
+/** One compilation's means and counts. */
+interface Run extends Tools {
   readonly catalog: string;
   readonly catalogHash: string;
   built: number;
@@ -81,7 +85,8 @@ interface Run {
 export class PolicyCompiler {
   readonly #options: PolicyCompilerOptions;
   readonly #cache: BuildCache;
-  #tools: Promise<{ opa: Opa; capabilitiesFile: string }> | undefined;
+  readonly #evaluator = new Evaluator(EVALUATION_TIMEOUT_MS);
+  #tools: Promise<Tools> | undefined;
   /** The last result of each unit, with the key of what it depended on. */
   readonly #evaluated = new Map<string, Evaluated>();
 
@@ -97,60 +102,52 @@ export class PolicyCompiler {
    */
   async compile(mesh: Mesh): Promise<CompiledPolicies> {
     const startedMs = performance.now();
-    const [{ opa, capabilitiesFile }, { teams, platform, problems }] = await Promise.all([
+    const [{ opa, capabilities }, { teams, platform, problems }] = await Promise.all([
       this.#openTools(),
       readPolicyUnits(mesh),
     ]);
     const files = [...teams, platform].flatMap((unit) => unit.sources.map(({ file }) => file));
     const commits = lastCommits(mesh.directory, new Set(files));
     const catalog = JSON.stringify({ catalog: catalogOf(mesh) });
-    const evaluator = new Evaluator(EVALUATION_TIMEOUT_MS);
-    const counts = { built: 0, evaluated: 0 };
-    const run = {
-      opa,
-      capabilitiesFile,
-      evaluator,
-      catalog,
-      catalogHash: hash(catalog),
-      ...counts,
+    const run = { opa, capabilities, catalog, catalogHash: hash(catalog), built: 0, evaluated: 0 };
+    this.#forgetOthers([...teams, platform]);
+    const read = await this.#readStated(run, mesh, teams, platform, problems);
+    const committed = await commits;
+    const stated = stampCommits(read, committed);
+    const joined = joinRelations(mesh, stated);
+    const guarded = await this.#askGuardrails(run, mesh, platform, joined.agreements);
+    if (guarded.problems.length > 0) throw new MeshError(sortProblems(guarded.problems));
+    const refused = guarded.refused.map((denial) => ({
+      ...denial,
+      guardrail: withCommit(denial.guardrail, committed),
+    }));
+    const compiled = {
+      ...stated,
+      refused,
+      edges: edgesOf(joined.agreements, refused),
+      findings: findingsOf(joined, refused),
     };
-    try {
-      const read = await this.#readStated(run, mesh, teams, platform, problems);
-      const committed = await commits;
-      const stated = stampCommits(read, committed);
-      const joined = joinRelations(mesh, stated);
-      const guarded = await this.#askGuardrails(run, mesh, platform, joined.agreements);
-      if (guarded.problems.length > 0) throw new MeshError(sortProblems(guarded.problems));
-      const refused = guarded.refused.map((denial) => ({
-        ...denial,
-        guardrail: withCommit(denial.guardrail, committed),
-      }));
-      const compiled = {
-        ...stated,
-        refused,
-        edges: edgesOf(joined.agreements, refused),
-        findings: findingsOf(joined, refused),
-      };
-      this.#options.log?.('policies compiled', {
-        units: teams.length + 1,
-        built: run.built,
-        evaluated: run.evaluated,
-        needs: compiled.needs.length,
-        grants: compiled.grants.length,
-        edges: compiled.edges.length,
-        durationMs: performance.now() - startedMs,
-      });
-      return compiled;
-    } finally {
-      await evaluator.close();
-    }
+    this.#options.log?.('policies compiled', {
+      units: teams.length + 1,
+      built: run.built,
+      evaluated: run.evaluated,
+      needs: compiled.needs.length,
+      grants: compiled.grants.length,
+      edges: compiled.edges.length,
+      durationMs: performance.now() - startedMs,
+    });
+    return compiled;
   }
 
-  async #openTools(): Promise<{ opa: Opa; capabilitiesFile: string }> {
-    const { opaPath, cacheDirectory } = this.#options;
+  /** Ends the thread that evaluates policies; without it, the thread ends with the process. */
+  close(): Promise<void> {
+    return this.#evaluator.close();
+  }
+
+  async #openTools(): Promise<Tools> {
     const open = async () => {
-      const opa = await Opa.open(opaPath);
-      return { opa, capabilitiesFile: await writeCapabilitiesFile(opa, cacheDirectory) };
+      const opa = await Opa.open(this.#options.opaPath);
+      return { opa, capabilities: await policyCapabilities(opa) };
     };
     this.#tools ??= open();
     try {
@@ -159,6 +156,13 @@ export class PolicyCompiler {
       // OPA may be there next time.
       this.#tools = undefined;
       throw error;
+    }
+  }
+
+  #forgetOthers(units: readonly PolicyUnit[]): void {
+    const owners = new Set(units.map((unit) => unit.owner));
+    for (const [slot, { owner }] of this.#evaluated) {
+      if (!owners.has(owner)) this.#evaluated.delete(slot);
     }
   }
 
@@ -257,10 +261,15 @@ export class PolicyCompiler {
       let results = {};
       if (wasm !== undefined && wanted.length > 0) {
         const data = facts.readsCatalog ? run.catalog : '{}';
-        results = await run.evaluator.evaluate({ wasm, data, entrypoints: wanted, input });
+        results = await this.#evaluator.evaluate({ wasm, data, entrypoints: wanted, input });
         run.evaluated++;
       }
-      const evaluated = { key: keyFor(facts.readsCatalog), rules: facts.rules, sets: results };
+      const evaluated = {
+        owner: unit.owner,
+        key: keyFor(facts.readsCatalog),
+        rules: facts.rules,
+        sets: results,
+      };
       this.#evaluated.set(slot, evaluated);
       return { evaluated };
     } catch (error) {
@@ -276,8 +285,8 @@ export class PolicyCompiler {
   ): Promise<{ built: BuiltUnit } | { problems: readonly Problem[] }> {
     const cached = await this.#cache.find(key);
     if (cached !== undefined) return { built: cached };
-    run.evaluator.warmUp();
-    const result = await buildUnit(run.opa, run.capabilitiesFile, unit);
+    this.#evaluator.warmUp();
+    const result = await buildUnit(run.opa, run.capabilities, unit);
     if ('problems' in result) return result;
     run.built++;
     await this.#cache.store(key, result.built);

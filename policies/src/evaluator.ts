@@ -8,7 +8,7 @@ export class EvaluationError extends Error {
 
 /**
  * Evaluates compiled policies in a thread of its own, one after the other, so that a policy which never
- * ends costs its own time limit and nothing else. The thread starts with the first evaluation, if it is not warmed up before.
+ * ends costs its own time limit and nothing else. An idle thread keeps no process alive. The thread starts with the first evaluation, if it is not warmed up before.
  */
 export class Evaluator {
   // Built code only: a thread cannot load TypeScript, and both `src` and `dist` find it here.
@@ -25,8 +25,12 @@ export class Evaluator {
   }
 
   /** Starts the thread ahead of the first evaluation. */
-  warmUp(): void {
-    this.#worker ??= new Worker(Evaluator.#script);
+  warmUp(): Worker {
+    if (this.#worker === undefined) {
+      this.#worker = new Worker(Evaluator.#script);
+      this.#worker.unref();
+    }
+    return this.#worker;
   }
 
   /** @throws EvaluationError */
@@ -36,6 +40,7 @@ export class Evaluator {
     return result;
   }
 
+  /** Ends the thread after what it was asked for; another evaluation would start a new one. */
   async close(): Promise<void> {
     await this.#tail;
     await this.#worker?.terminate();
@@ -43,8 +48,8 @@ export class Evaluator {
   }
 
   async #run(request: EvaluationRequest): Promise<Readonly<Record<string, unknown>>> {
-    this.#worker ??= new Worker(Evaluator.#script);
-    const worker = this.#worker;
+    const worker = this.warmUp();
+    worker.ref();
     const answer = await new Promise<EvaluationAnswer>((resolve, reject) => {
       const abandon = (error: Error) => {
         this.#worker = undefined;
@@ -59,6 +64,7 @@ export class Evaluator {
       const finish = (settle: () => void) => {
         clearTimeout(timer);
         worker.off('message', onMessage).off('error', onError);
+        worker.unref();
         settle();
       };
       worker.on('message', onMessage).on('error', onError);

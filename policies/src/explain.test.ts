@@ -1,9 +1,12 @@
 import { rm } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { PolicyCompiler } from './compile-policies.js';
 import { explain } from './explain.js';
 import { meshOf, POLICIES, writeFiles, writeFolder } from './mesh-fixture.js';
 import type { PolicyRelations } from './relations.js';
+
+// Real OPA processes on a machine that may have other work.
+jest.setTimeout(60_000);
 
 let directory: string;
 let compiler: PolicyCompiler;
@@ -25,7 +28,10 @@ grants contains {"operation": "profile.get-phone", "caller": {"tier": "critical"
     cacheDirectory: `${directory}/.dotline`,
   });
 });
-afterAll(() => rm(directory, { recursive: true, force: true }));
+afterAll(async () => {
+  await compiler.close();
+  await rm(directory, { recursive: true, force: true });
+});
 
 async function explained(from: string, to: string) {
   const mesh = meshOf(directory);

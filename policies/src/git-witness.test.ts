@@ -1,8 +1,11 @@
 import { rm } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { execa } from 'execa';
 import { lastCommits, withCommit } from './git-witness.js';
 import { writeFiles, writeFolder } from './mesh-fixture.js';
+
+// Real OPA processes on a machine that may have other work.
+jest.setTimeout(60_000);
 
 let repository: string;
 /** Mesh directory inside the repository. */

@@ -1,8 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { formatProblem } from '@dotline/model/mesh-error';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { meshOf, POLICIES, writeFolder } from './mesh-fixture.js';
 import { checkPolicies, testPolicies } from './test-policies.js';
+
+// Real OPA processes on a machine that may have other work.
+jest.setTimeout(60_000);
 
 const folders: string[] = [];
 afterAll(async () => {
@@ -12,8 +15,7 @@ afterAll(async () => {
 async function prepare(files: Readonly<Record<string, string>>) {
   const directory = await writeFolder({ ...POLICIES, ...files });
   folders.push(directory);
-  const opaPath = process.env.OPA_PATH ?? 'opa';
-  return { mesh: meshOf(directory), tools: { opaPath, cacheDirectory: `${directory}/.dotline` } };
+  return { mesh: meshOf(directory), tools: { opaPath: process.env.OPA_PATH ?? 'opa' } };
 }
 
 describe('testing policies', () => {

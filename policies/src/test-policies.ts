@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import type { Mesh } from '@dotline/model/mesh';
 import type { Problem } from '@dotline/model/mesh-error';
 import { z } from 'zod';
-import { writeCapabilitiesFile } from './capabilities-file.js';
 import { catalogOf } from './catalog.js';
 import { checkUnit, inScratchFolder } from './check-unit.js';
 import { Opa } from './opa.js';
 import { OpaError } from './opa-error.js';
 import { readOpaErrorText, sortProblems } from './opa-problems.js';
+import { policyCapabilities } from './policy-capabilities.js';
 import { type PolicyUnit, readPolicyUnits } from './policy-unit.js';
 import { compareText } from './relations.js';
 
@@ -41,8 +41,6 @@ export interface PolicyTestRun {
 export interface PolicyTools {
   /** Path of the `opa` executable, or its name on PATH. */
   readonly opaPath: string;
-  /** Folder for derived files; may be shared and deleted at any time. */
-  readonly cacheDirectory: string;
 }
 
 const Results = z.array(
@@ -88,12 +86,12 @@ export async function testPolicies(mesh: Mesh, tools: PolicyTools): Promise<Poli
  */
 export async function checkPolicies(mesh: Mesh, tools: PolicyTools): Promise<Problem[]> {
   const opa = await Opa.open(tools.opaPath);
-  const [capabilitiesFile, { teams, platform, problems }] = await Promise.all([
-    writeCapabilitiesFile(opa, tools.cacheDirectory),
+  const [capabilities, { teams, platform, problems }] = await Promise.all([
+    policyCapabilities(opa),
     readPolicyUnits(mesh),
   ]);
   const checks = await Promise.all(
-    [...teams, platform].map((unit) => checkUnit(opa, capabilitiesFile, unit)),
+    [...teams, platform].map((unit) => checkUnit(opa, capabilities, unit)),
   );
   problems.push(...checks.flat());
   return sortProblems(problems);
