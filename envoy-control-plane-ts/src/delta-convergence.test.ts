@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { DeltaSubscription } from './delta-subscription.js';
 import { type ResourceSet, resourceSet } from './resource-set.js';
@@ -7,6 +7,8 @@ import { rejection, resources } from './testing/subscription-script.js';
 import { TypeUrl } from './type-url.js';
 
 type Request = Parameters<DeltaSubscription['apply']>[0];
+
+jest.setTimeout(30_000);
 
 /** A client that follows the incremental protocol and refuses resources whose version is odd. */
 class Client {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { type ResourceSet, resourceSet } from './resource-set.js';
 import { SotwSubscription } from './sotw-subscription.js';
@@ -7,6 +7,8 @@ import { rejection, resources } from './testing/subscription-script.js';
 import { isRootType, TypeUrl } from './type-url.js';
 
 type Request = Parameters<SotwSubscription['apply']>[0];
+
+jest.setTimeout(30_000);
 
 /**
  * A client of the state-of-the-world protocol, with the server and a network that keeps the order
