@@ -38,7 +38,13 @@ function edgePolicy(index: MeshIndex, edge: Edge): MessageInitShape<typeof Polic
       {
         rule: {
           case: 'orRules',
-          value: { rules: index.operationsOf(edge).map(operationPermission) },
+          value: {
+            rules: index
+              .operationsOf(edge)
+              .map((operation) =>
+                operationPermission(operation, index.withheldFrom(edge, operation)),
+              ),
+          },
         },
       },
     ],

@@ -11,6 +11,7 @@ import { literal } from './format.js';
 import type { MeshIndex } from './mesh-index.js';
 import { ListenerName, OwnCluster, ROUTE_METADATA } from './names.js';
 import { operationRouteMatch } from './operation-match.js';
+import { byPrecedence } from './operation-order.js';
 import { REMOVED_HEADERS } from './removed-headers.js';
 
 type Route = MessageInitShape<typeof RouteSchema>;
@@ -30,11 +31,9 @@ export function inboundRoutes(index: MeshIndex, callee: string): RouteConfigurat
         name: ListenerName.inbound,
         domains: ['*'],
         routes: [
-          ...index
-            .service(callee)
-            .operations.map((operation) =>
-              operationRoute(operation, { ...owner, edges: edgeRevisions(index, operation) }),
-            ),
+          ...byPrecedence(index.service(callee).operations).map((operation) =>
+            operationRoute(operation, { ...owner, edges: edgeRevisions(index, operation) }),
+          ),
           deniedRoute(
             {
               error: 'denied by policy',

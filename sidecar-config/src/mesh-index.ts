@@ -1,6 +1,7 @@
 import type { Edge } from '@dotline/model/edge';
 import type { Operation, Service, Team } from '@dotline/model/mesh';
 import type { Revision } from '@dotline/model/revision';
+import { byPrecedence, overriding } from './operation-order.js';
 
 /** A revision or an instance speaks of something that the revision's catalog does not hold. */
 export class NotInCatalogError extends Error {
@@ -19,7 +20,7 @@ export class NotInCatalogError extends Error {
 export class MeshIndex {
   readonly #services: ReadonlyMap<string, Service>;
   readonly #teams: ReadonlyMap<string, Team>;
-  readonly #operations: ReadonlyMap<string, Operation>;
+  readonly #servicesOfTeam = new Map<string, string[]>();
   readonly #outbound = new Map<string, Edge[]>();
   readonly #inbound = new Map<string, Edge[]>();
 
@@ -27,9 +28,8 @@ export class MeshIndex {
     const { mesh } = revision;
     this.#services = new Map(mesh.services.map((service) => [service.name, service]));
     this.#teams = new Map(mesh.teams.map((team) => [team.name, team]));
-    this.#operations = new Map(
-      mesh.services.flatMap((service) => service.operations.map((o) => [o.id, o] as const)),
-    );
+    for (const { name, team } of mesh.services) append(this.#servicesOfTeam, team, name);
+    for (const names of this.#servicesOfTeam.values()) names.sort();
     for (const edge of [...revision.edges].sort((a, b) => (a.id < b.id ? -1 : 1))) {
       append(this.#outbound, edge.caller, edge);
       append(this.#inbound, edge.callee, edge);
@@ -47,10 +47,27 @@ export class MeshIndex {
     return this.#teams.get(team) ?? this.#missing('team', team);
   }
 
-  /** The operations agreed on an edge, by id. @throws NotInCatalogError */
+  /** Names of the services that a team owns, sorted. */
+  servicesOf(team: string): readonly string[] {
+    return this.#servicesOfTeam.get(team) ?? [];
+  }
+
+  /** The operations agreed on an edge, in order of precedence. @throws NotInCatalogError */
   operationsOf(edge: Edge): Operation[] {
-    return edge.operations.map(
-      ({ operation }) => this.#operations.get(operation) ?? this.#missing('operation', operation),
+    const { operations } = this.service(edge.callee);
+    return byPrecedence(
+      edge.operations.map(
+        ({ operation }) =>
+          operations.find(({ id }) => id === operation) ?? this.#missing('operation', operation),
+      ),
+    );
+  }
+
+  /** Operations that an edge does not agree on, although they have the form of `agreed`, which it does. */
+  withheldFrom(edge: Edge, agreed: Operation): Operation[] {
+    const ids = new Set(edge.operations.map(({ operation }) => operation));
+    return overriding(agreed, this.service(edge.callee).operations).filter(
+      ({ id }) => !ids.has(id),
     );
   }
 
@@ -74,8 +91,8 @@ export class MeshIndex {
   }
 }
 
-function append(edges: Map<string, Edge[]>, service: string, edge: Edge): void {
-  const list = edges.get(service);
-  if (list === undefined) edges.set(service, [edge]);
-  else list.push(edge);
+function append<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [item]);
+  else list.push(item);
 }

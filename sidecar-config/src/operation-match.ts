@@ -7,6 +7,8 @@ import type {
   RouteMatchSchema,
 } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_components_pb';
 
+type Permission = MessageInitShape<typeof PermissionSchema>;
+
 /**
  * An operation as Envoy sees it: method and whole path without query. Routes and RBAC are made from
  * the same template, so that what the caller's sidecar lets out is what the callee's lets in.
@@ -22,24 +24,32 @@ export function operationRouteMatch(
   };
 }
 
-/** The same as a permission of RBAC. */
+/** The same as a permission of RBAC, without the paths of `withheld`. */
 export function operationPermission(
   operation: Operation,
-): MessageInitShape<typeof PermissionSchema> {
+  withheld: readonly Operation[],
+): Permission {
   return {
     rule: {
       case: 'andRules',
       value: {
         rules: [
           { rule: { case: 'header', value: methodHeader(operation) } },
-          {
-            rule: {
-              case: 'urlPath',
-              value: { rule: { case: 'path', value: { matchPattern: pathPattern(operation) } } },
-            },
-          },
+          pathPermission(operation),
+          ...withheld.map(
+            (other): Permission => ({ rule: { case: 'notRule', value: pathPermission(other) } }),
+          ),
         ],
       },
+    },
+  };
+}
+
+function pathPermission(operation: Operation): Permission {
+  return {
+    rule: {
+      case: 'urlPath',
+      value: { rule: { case: 'path', value: { matchPattern: pathPattern(operation) } } },
     },
   };
 }

@@ -11,6 +11,7 @@ import {
 } from 'envoy-control-plane-ts/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { sourceAccessLog } from './access-log.js';
 import { unixAddress } from './address.js';
+import { noEdgeReply } from './denial.js';
 import { enforcedHttp, httpFilterChain, routerFilter, routesNamed } from './http-connection.js';
 import { ListenerName } from './names.js';
 import { SidecarPath } from './sidecar-directory.js';
@@ -34,6 +35,7 @@ export function outboundListener(instance: Instance, tracedPercent: number): Lis
           routeSpecifier: routesNamed(ListenerName.outbound),
           accessLog: [sourceAccessLog(instance)],
           httpFilters: [routerFilter],
+          localReplyConfig: { mappers: [noEdgeReply(instance.service)] },
         }),
       },
     ],

@@ -11,7 +11,7 @@ import {
   RouteConfigurationSchema,
 } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_pb';
 import { PreviousHostsPredicateSchema } from 'envoy-control-plane-ts/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
-import { deniedRoute, missingRule, requestFacts } from './denial.js';
+import { deniedByNoEdge, deniedRoute, missingRule, requestFacts } from './denial.js';
 import { milliseconds } from './duration.js';
 import { literal } from './format.js';
 import type { MeshIndex } from './mesh-index.js';
@@ -45,23 +45,26 @@ export function outboundRoutes(index: MeshIndex, caller: string): RouteConfigura
 }
 
 function allowedHost(index: MeshIndex, edge: Edge): VirtualHost {
+  const agreed = index.operationsOf(edge);
+  const body: JsonObject = {
+    error: 'denied by policy',
+    reason: `edge ${edge.id} does not allow this method and path`,
+    ...requestFacts(edge.caller, edge.callee),
+    allowed: agreed.map(({ id, method, path }) => literal(`${id}: ${method} ${path}`)),
+    ...wayOut(index, edge.caller, edge.callee, index.teamOf(edge.callee)),
+  };
+  const metadata = { callee: edge.callee };
   return {
     name: edge.callee,
     domains: [edge.callee],
     routes: [
-      ...index.operationsOf(edge).map((operation) => operationRoute(index, edge, operation)),
-      deniedRoute(
-        {
-          error: 'denied by policy',
-          reason: `edge ${edge.id} does not allow this method and path`,
-          ...requestFacts(edge.caller, edge.callee),
-          allowed: index
-            .operationsOf(edge)
-            .map(({ id, method, path }) => literal(`${id}: ${method} ${path}`)),
-          ...wayOut(index, edge.caller, edge.callee, index.teamOf(edge.callee)),
-        },
-        { callee: edge.callee },
-      ),
+      ...agreed.flatMap((operation) => [
+        ...index
+          .withheldFrom(edge, operation)
+          .map((withheld) => deniedRoute(body, metadata, operationRouteMatch(withheld))),
+        operationRoute(index, edge, operation),
+      ]),
+      deniedRoute(body, metadata),
     ],
   };
 }
@@ -90,27 +93,27 @@ function operationRoute(index: MeshIndex, edge: Edge, operation: Operation): Rou
   };
 }
 
-/** Known services to which the caller has no edge, one virtual host for each owner. */
+/**
+ * Known services to which the caller has no edge, one virtual host for each owner. There are as many
+ * as teams in every sidecar, so a route holds only who must be asked; the listener makes the body.
+ */
 function deniedTeamHosts(
   index: MeshIndex,
   caller: string,
   allowed: ReadonlySet<string>,
 ): VirtualHost[] {
-  const { teams, services } = index.revision.mesh;
-  return teams.flatMap((team) => {
-    const domains = services
-      .filter((service) => service.team === team.name && !allowed.has(service.name))
-      .map((service) => service.name)
-      .sort();
+  const callerTeam = index.teamOf(caller);
+  return index.revision.mesh.teams.flatMap((team) => {
+    const domains = index.servicesOf(team.name).filter((service) => !allowed.has(service));
     if (domains.length === 0) return [];
-    const body: JsonObject = {
-      error: 'denied by policy',
-      reason: 'no edge between caller and callee',
-      ...requestFacts(caller, AUTHORITY),
-      ...wayOut(index, caller, AUTHORITY, team),
-    };
-    return [{ name: `denied:${team.name}`, domains, routes: [deniedRoute(body)] }];
+    const route = deniedByNoEdge(callerTeam, team);
+    return [{ name: deniedHostName(team.name), domains, routes: [route] }];
   });
+}
+
+/** `denied:unknown` is taken; a team may be called so. */
+function deniedHostName(team: string): string {
+  return team === 'unknown' ? 'denied:team:unknown' : `denied:${team}`;
 }
 
 function unknownHost(index: MeshIndex, caller: string): VirtualHost {
@@ -133,8 +136,8 @@ function wayOut(
   const callerTeam = index.teamOf(caller);
   return {
     missing: {
-      need: missingRule(caller, callerTeam),
-      grant: missingRule(callee, calleeTeam),
+      need: missingRule(caller, callerTeam.name, literal(callerTeam.contact)),
+      grant: missingRule(callee, calleeTeam.name, literal(calleeTeam.contact)),
     },
     ask: [...new Set([literal(callerTeam.contact), literal(calleeTeam.contact)])],
     explain: `dotline explain ${caller} ${callee}`,
