@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorReason } from './error-reason.js';
+import { type MeshStructure, pictureKey } from './mesh-structure.js';
+
+const POLL_MS = 2_000;
+/** Hints come in bursts while sidecars acknowledge; one reading serves them all. */
+const HINT_DELAY_MS = 50;
+
+/**
+ * The latest structure that could be read. Reads again every 2 s, and soon after a hint; keeps the last
+ * good one while PostgreSQL does not answer. However many pages are open, there is one reader.
+ */
+export class StructureFeed {
+  #current: MeshStructure | undefined;
+  #key = '';
+  #problem: string | null = 'not read yet';
+  #reading: Promise<void> | undefined;
+  #hinted: NodeJS.Timeout | undefined;
+  readonly #read: () => Promise<MeshStructure>;
+  readonly #onChange: (structure: MeshStructure) => void;
+
+  /** @param onChange told when the picture is another one */
+  constructor(
+    read: () => Promise<MeshStructure>,
+    onChange: (structure: MeshStructure) => void = () => undefined,
+  ) {
+    this.#read = read;
+    this.#onChange = onChange;
+  }
+
+  /** `undefined` until it could be read for the first time. */
+  get current(): MeshStructure | undefined {
+    return this.#current;
+  }
+
+  /** Why the latest reading failed; `null` when it did not. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  /** Somebody says that something changed. */
+  hint(): void {
+    this.#hinted ??= setTimeout(() => {
+      this.#hinted = undefined;
+      // A reading that has begun already may have missed it.
+      void (this.#reading ?? Promise.resolve()).then(() => this.refresh());
+    }, HINT_DELAY_MS);
+  }
+
+  /** Polls until the signal. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.refresh();
+      await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+    }
+    clearTimeout(this.#hinted);
+  }
+
+  /** Reads once; whoever asks while a reading runs waits for that one. Never rejects. */
+  refresh(): Promise<void> {
+    this.#reading ??= this.#readOnce().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async #readOnce(): Promise<void> {
+    try {
+      const structure = await this.#read();
+      this.#problem = null;
+      this.#current = structure;
+      const key = pictureKey(structure);
+      if (key === this.#key) return;
+      this.#key = key;
+      this.#onChange(structure);
+    } catch (error) {
+      this.#problem = errorReason(error);
+    }
+  }
+}
