@@ -31,6 +31,14 @@ describe('root', () => {
     expect(again.bundle).toBe(authority.bundle);
   });
 
+  it('is one, however many replicas start together', async () => {
+    const fresh = join(directory, '..', 'fresh');
+    const authorities = await Promise.all(
+      Array.from({ length: 4 }, () => CertificateAuthority.open(fresh)),
+    );
+    expect(new Set(authorities.map(({ bundle }) => bundle)).size).toBe(1);
+  });
+
   it('lives ten years and may sign certificates, but no further authorities', () => {
     const root = new X509Certificate(authority.bundle);
     expect(root.ca).toBe(true);

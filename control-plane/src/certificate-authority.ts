@@ -17,7 +17,7 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { type AuthorityFiles, readAuthorityFiles, writeAuthorityFiles } from './authority-files.js';
+import { type AuthorityFiles, authorityFiles } from './authority-files.js';
 
 cryptoProvider.set(webcrypto);
 
@@ -65,11 +65,10 @@ export class CertificateAuthority {
 
   /**
    * Opens the authority kept in `directory`, or makes one when the directory is new.
-   * @throws AuthorityStateError when the stored root cannot be used
+   * @throws AuthorityStateError, ExposedKeyError when the stored root cannot be used
    */
   static async open(directory: string, now = Date.now()): Promise<CertificateAuthority> {
-    const stored = await readAuthorityFiles(directory);
-    const files = stored ?? (await writeAuthorityFiles(directory, await newRoot(now)));
+    const files = await authorityFiles(directory, () => newRoot(now));
     const root = new X509Certificate(files.certificate);
     const rootKey = await webcrypto.subtle.importKey(
       'pkcs8',

@@ -11,7 +11,7 @@ import { readMeshProblems } from './mesh-error-store.js';
 import { readLiveRevision, readRollouts } from './revision-store.js';
 import { readSidecars } from './sidecar-store.js';
 import { eventually } from './testing/eventually.js';
-import { TestControlPlane } from './testing/test-control-plane.js';
+import { type Answer, TestControlPlane } from './testing/test-control-plane.js';
 import { freePort, startTestDatabase, type TestDatabase } from './testing/test-database.js';
 import { GUESTS_NEED, GUESTS_NOTHING, greeterWith, TestMesh } from './testing/test-mesh.js';
 import { TestProcess } from './testing/test-process.js';
@@ -31,6 +31,8 @@ let visitor: TestSidecar;
 let greeter: TestSidecar;
 let heartbeat: NodeJS.Timeout;
 
+/** What the host says with each heartbeat. */
+let state: Instance['state'] = 'ready';
 const instances = [instance('greeter', 1), instance('visitor', 2)];
 
 beforeAll(async () => {
@@ -55,15 +57,11 @@ beforeAll(async () => {
   [greeter, visitor] = (await Promise.all(
     instances.map((each) => TestSidecar.start(runDirectory, each, controlPlane)),
   )) as [TestSidecar, TestSidecar];
-  const announce = () =>
-    controlPlane.call('PUT', '/v1/instances', { host: 'test', instances }).catch(() => undefined);
   expect(await announce()).toMatchObject({ status: 204 });
-  heartbeat = setInterval(() => void announce(), 2_000);
+  heartbeat = setInterval(() => void announce().catch(() => undefined), 2_000);
 }, 90_000);
 
 afterAll(async () => {
-  if (process.env.DUMP)
-    console.log(controlPlane?.output, visitor?.envoy.output, greeter?.envoy.output);
   clearInterval(heartbeat);
   await Promise.all([visitor?.stop(), greeter?.stop(), valkey?.stop()]);
   await controlPlane?.remove();
@@ -189,16 +187,14 @@ describe('without PostgreSQL', () => {
       controlPlane.output.includes('waiting for PostgreSQL') ? true : undefined,
     );
     expect((await visitor.call('greeter', '/v1/greetings/you')).status).toBe(200);
-    const draining = instances.map((each) => ({ ...each, state: 'draining' }));
-    const answer = await controlPlane.call('PUT', '/v1/instances', {
-      host: 'test',
-      instances: draining,
-    });
-    expect(answer.status).toBe(204);
+    state = 'draining';
+    expect(await announce()).toMatchObject({ status: 204 });
     await eventually('no endpoint', async () =>
       (await visitor.call('greeter', '/v1/greetings/you')).status === 503 ? true : undefined,
     );
 
+    state = 'ready';
+    await announce();
     await database.start();
     await enforced(before);
     expect((await visitor.call('greeter', '/v1/greetings/you')).status).toBe(403);
@@ -251,6 +247,11 @@ describe('SIGTERM', () => {
     expect((await visitor.call('greeter', '/v1/greetings/you')).status).toBe(200);
   }, 20_000);
 });
+
+function announce(): Promise<Answer> {
+  const listed = instances.map((each) => ({ ...each, state }));
+  return controlPlane.call('PUT', '/v1/instances', { host: 'test', instances: listed });
+}
 
 async function liveId(): Promise<string> {
   return (await readLiveRevision(pool))?.revision.id ?? '';

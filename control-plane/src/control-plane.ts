@@ -52,6 +52,8 @@ export class ControlPlane {
   constructor(
     private readonly settings: Settings,
     private readonly log: Logger,
+    /** Called when something fails after the start without which the process is of no use. */
+    private readonly failed: (error: unknown) => void,
   ) {
     this.#pool = openDatabase(settings.databaseUrl, log);
     this.#events = new MeshEvents(settings.redisUrl, log, (event) => this.#heard(event));
@@ -170,10 +172,7 @@ export class ControlPlane {
     this.#events.publish({ type: 'revision', revision: live.revision.id });
     void this.#fleet.setRevision(live.revision);
     this.#serving = this.#serving.then(() => this.#serveXds(live));
-    this.#serving.catch((error: unknown) => {
-      this.log.fatal({ err: error }, 'sidecars cannot be served');
-      process.exit(1);
-    });
+    this.#serving.catch(this.failed);
   }
 
   /** Starts the xDS server with the first revision; later only follows the trust domain. */

@@ -15,7 +15,7 @@ try {
 
 const log = pino({ level: settings.logLevel, base: { process: 'control-plane' } });
 const stopTracing = await startTracing(process.env);
-const controlPlane = new ControlPlane(settings, log);
+const controlPlane = new ControlPlane(settings, log, fail);
 
 let stopping = false;
 async function stop(signal: string): Promise<void> {
@@ -30,11 +30,10 @@ async function stop(signal: string): Promise<void> {
 process.once('SIGTERM', (signal) => void stop(signal));
 process.once('SIGINT', (signal) => void stop(signal));
 
-try {
-  await controlPlane.start();
-} catch (error) {
-  if (!stopping) {
-    log.fatal({ err: error }, 'the control plane cannot start');
-    process.exit(1);
-  }
+function fail(error: unknown): void {
+  if (stopping) return;
+  log.fatal({ err: error }, 'the control plane cannot go on');
+  process.exit(1);
 }
+
+await controlPlane.start().catch(fail);

@@ -62,7 +62,10 @@ export class MeshWatcher {
       ignored: (path, stats) => ignored(path, stats?.isFile() ?? false),
     });
     this.#watchers.push(watcher);
-    watcher.on('all', () => this.#event());
+    // Only files are content; what a new folder holds is told file by file.
+    for (const event of ['add', 'change', 'unlink'] as const) {
+      watcher.on(event, () => this.#event());
+    }
     watcher.on('error', this.onError);
     return new Promise((resolve) => watcher.once('ready', resolve));
   }

@@ -49,15 +49,12 @@ export function touchedServices(before: Revision, after: Revision): ReadonlySet<
   if (catalogKey(before.mesh) !== catalogKey(after.mesh)) return 'all';
   const edges = new Map([...before.edges, ...after.edges].map((edge) => [edge.id, edge]));
   const { added, removed, changed } = diffEdges(before.edges, after.edges);
+  const differing = new Set([...added, ...removed, ...changed]);
   const touched = new Set<string>();
   for (const edge of edges.values()) {
+    // The routes of an edge name the revision in which it took its form.
     const isRenamed = before.edgeRevisions[edge.id] !== after.edgeRevisions[edge.id];
-    if (
-      isRenamed ||
-      added.includes(edge.id) ||
-      removed.includes(edge.id) ||
-      changed.includes(edge.id)
-    ) {
+    if (isRenamed || differing.has(edge.id)) {
       touched.add(edge.caller).add(edge.callee);
     }
   }

@@ -13,6 +13,8 @@ const WRITE_EVERY_MS = 200;
 const RETRY_MS = 2_000;
 /** Connected sidecars are written again so often, that a reader can tell a dead control plane. */
 const HEARTBEAT_MS = 10_000;
+/** Envoy repeats whole expressions; the start says what is wrong. */
+const DETAIL_LENGTH_MAX = 1_000;
 
 interface Parts {
   readonly live: () => LiveRevision | undefined;
@@ -118,7 +120,7 @@ export class SidecarReporter {
       rejections: type.rejected.map(({ name, version, detail, typeUrl }) => ({
         resource: name,
         version,
-        detail,
+        detail: detail.slice(0, DETAIL_LENGTH_MAX),
         rules: live === undefined ? [] : blame(live.revision, service, { typeUrl, name, detail }),
       })),
       ackedRevision: isLive ? live.revision.id : undefined,

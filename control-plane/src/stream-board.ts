@@ -64,10 +64,6 @@ export class StreamBoard {
     },
   };
 
-  isConnected(nodeId: string): boolean {
-    return [...this.#streams.values()].some((stream) => stream.nodeId === nodeId);
-  }
-
   connectedNodes(): ReadonlySet<string> {
     return new Set([...this.#streams.values()].map(({ nodeId }) => nodeId));
   }
@@ -96,6 +92,8 @@ export class StreamBoard {
   /** Waits until the connected ones of these sidecars hold what the cache has for them. */
   settled(nodeIds: readonly string[], waitMs: number): Promise<StepOutcome> {
     const wanted = new Set(nodeIds);
+    // A resource that was rejected before and is still wanted says nothing about this change.
+    const before = rejectedIn(this.states(wanted));
     return new Promise((resolve) => {
       const done = (outcome: StepOutcome) => {
         clearTimeout(timer);
@@ -104,10 +102,9 @@ export class StreamBoard {
       };
       const timer = setTimeout(() => done('late'), waitMs);
       const look = () => {
-        const states = [...this.states(wanted).values()];
-        if (states.some(({ types }) => types.some(({ rejected }) => rejected.length > 0))) {
-          done('rejected');
-        } else if (states.every(({ holds }) => holds)) done('held');
+        const states = this.states(wanted);
+        if ([...rejectedIn(states)].some((key) => !before.has(key))) done('rejected');
+        else if ([...states.values()].every(({ holds }) => holds)) done('held');
       };
       this.#waiting.add(look);
       look();
@@ -126,4 +123,14 @@ export class StreamBoard {
       for (const look of [...this.#waiting]) look();
     }, LOOK_EVERY_MS);
   }
+}
+
+function rejectedIn(states: ReadonlyMap<string, SidecarState>): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const [nodeId, { types }] of states) {
+    for (const { typeUrl, name, version } of types.flatMap(({ rejected }) => rejected)) {
+      keys.add(JSON.stringify([nodeId, typeUrl, name, version]));
+    }
+  }
+  return keys;
 }
