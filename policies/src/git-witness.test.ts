@@ -50,6 +50,29 @@ describe('the last commit of a file', () => {
     expect(await lastCommits(directory, new Set([rides]))).toEqual(new Map([[rides, commits[1]]]));
   });
 
+  it('is found in front of a history far longer than what is read of it', async () => {
+    const long = await writeFolder({ [rides]: 'a' });
+    try {
+      const run = (...args: string[]) =>
+        execa('git', ['-c', 'user.name=T', '-c', 'user.email=t@example.com', ...args], {
+          cwd: long,
+        });
+      await run('init', '-q');
+      const names = Array.from({ length: 3_000 }, (_, index) =>
+        `policies/${index}`.padEnd(90, 'x'),
+      );
+      await writeFiles(long, Object.fromEntries(names.map((name) => [name, ''])));
+      await run('add', '-A');
+      await run('commit', '-q', '-m', 'All');
+      await writeFiles(long, { [rides]: 'b' });
+      await run('commit', '-q', '-a', '-m', 'Rides');
+      const { stdout } = await run('rev-parse', 'HEAD');
+      expect(await lastCommits(long, new Set([rides]))).toEqual(new Map([[rides, stdout]]));
+    } finally {
+      await rm(long, { recursive: true, force: true });
+    }
+  });
+
   it('is none for changed, staged and new files', async () => {
     const added = 'policies/teams/rides/new.rego';
     await writeFiles(directory, { [rides]: 'changed', [added]: 'new' });

@@ -48,10 +48,15 @@ async function readLog(
     { cwd: directory, timeout: TIMEOUT_MS, buffer: false, stdin: 'ignore', stderr: 'ignore' },
   );
   let commit = '';
-  for await (const line of log) {
-    if (line.startsWith('commit ')) commit = line.slice('commit '.length);
-    else if (files.has(line) && !commits.has(line)) commits.set(line, commit);
-    if (commits.size === files.size) break;
+  try {
+    for await (const line of log) {
+      if (line.startsWith('commit ')) commit = line.slice('commit '.length);
+      else if (files.has(line) && !commits.has(line)) commits.set(line, commit);
+      if (commits.size === files.size) break;
+    }
+  } catch (error) {
+    // Leaving early closes git's output, and git may or may not be done by then: it fails if it is not.
+    if (commits.size < files.size) throw error;
   }
   return commits;
 }
