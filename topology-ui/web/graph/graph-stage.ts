@@ -257,10 +257,10 @@ export class GraphStage {
     }
   }
 
+  /** Proportions of the place without a panel, which comes and goes. */
   private aspect(): number {
     const { clientWidth: width, clientHeight: height } = this.parts.host;
-    const { left, right, top, bottom } = this.parts.insets();
-    const free = (width - left - right) / Math.max(1, height - top - bottom);
+    const free = (width - this.parts.insets().left) / Math.max(1, height);
     return Math.min(2.4, Math.max(0.45, free));
   }
 }

@@ -79,7 +79,7 @@ export function graphStyle(theme: Theme, many: boolean): StylesheetJson {
         opacity: 1,
       },
     },
-    { selector: '.dimmed', style: { opacity: 0.12 } },
+    { selector: '.dimmed', style: { opacity: 0.12, 'underlay-opacity': 0 } },
     { selector: '.hidden', style: { display: 'none' } },
     { selector: 'edge.looked', style: { opacity: 1, 'z-index': 5 } },
     {

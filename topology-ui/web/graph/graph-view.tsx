@@ -39,6 +39,10 @@ export function GraphView({ layout, storage }: GraphViewProps) {
   const graph = store.graph.value;
   const elements = store.elements.value;
   const denied = elements?.lines.filter((line) => line.kind === 'denied').length ?? 0;
+  const placed =
+    stage.value !== null &&
+    !stage.value.arranging.value &&
+    Object.keys(stage.value.positions.value).length > 0;
   const summary =
     graph === null
       ? 'The graph is loading'
@@ -50,7 +54,7 @@ export function GraphView({ layout, storage }: GraphViewProps) {
       aria-label="Service graph"
       data-dots={elements?.dots.length ?? 0}
       data-lines={elements?.lines.length ?? 0}
-      data-arranging={stage.value?.arranging.value ?? true}
+      data-arranging={!placed}
     >
       <div class="graph-host" ref={host} role="img" aria-label={summary} />
       {stage.value !== null && <DotAnchors stage={stage.value} />}

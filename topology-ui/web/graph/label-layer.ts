@@ -125,13 +125,13 @@ export class LabelLayer {
     const size = Math.min(14, Math.max(10.5, 12.5 * zoom));
     const small = size - 1.5;
     const fonts = { name: `600 ${size}px ${fontStack}`, note: `400 ${small}px ${fontStack}` };
-    const note = zoom >= 0.62 || looked ? noteOf(dot) : '';
+    const note = zoom >= (looked ? 0.5 : 0.62) ? noteOf(dot) : '';
     context.font = fonts.name;
     const nameWidth = context.measureText(dot.id).width;
     context.font = fonts.note;
     const width = Math.max(nameWidth, note === '' ? 0 : context.measureText(note).width) + 2;
     const height = size + 1 + (note === '' ? 0 : small + 2);
-    const chosen = this.choose(scene, item, { width, height }, looked);
+    const chosen = this.choose(scene, item, { width, height });
     if (chosen === undefined) return;
     const { side, place } = chosen;
     this.taken.take(place);
@@ -147,12 +147,11 @@ export class LabelLayer {
     context.globalAlpha = 1;
   }
 
-  /** The free place that covers least; a dot that a person looks at is named in any case. */
+  /** The free place that covers least; what is selected or pointed at is named in any case. */
   private choose(
     scene: Scene,
     { dot, at, radius }: Shown,
     size: { readonly width: number; readonly height: number },
-    looked: boolean,
   ): { readonly side: Side; readonly place: Rectangle } | undefined {
     const ringed = dot.health !== 'healthy' || dot.alert !== 'ok';
     const gap = ringed ? 2 + 6 * this.canvas.viewport.zoom : 3;
@@ -164,8 +163,9 @@ export class LabelLayer {
       return { side, place, cost: this.crowd.countIn(place) + sideCost[side] + outside + stay };
     });
     options.sort((a, b) => a.cost - b.cost);
+    const always = dot.id === scene.emphasis.selected || dot.id === scene.emphasis.hovered;
     return (
-      options.find(({ place }) => this.taken.isFree(place)) ?? (looked ? options[0] : undefined)
+      options.find(({ place }) => this.taken.isFree(place)) ?? (always ? options[0] : undefined)
     );
   }
 

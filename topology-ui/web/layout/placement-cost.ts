@@ -4,7 +4,7 @@ import { distanceToSegment, segmentsCross } from './segments.js';
 const weights = {
   crossing: 1.1,
   /** A line through a foreign dot tells a lie. */
-  overDot: 4,
+  overDot: 8,
   overLabel: 0.5,
   length: 0.42,
   backwards: 1.5,

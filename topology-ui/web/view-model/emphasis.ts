@@ -7,6 +7,7 @@ export interface Emphasis {
   readonly hidden: ReadonlySet<string>;
   readonly dimmed: ReadonlySet<string>;
   readonly selected: string | null;
+  readonly hovered: string | null;
   /** Lines whose figures are shown because a person looks at them. */
   readonly looked: ReadonlySet<string>;
 }
@@ -36,7 +37,7 @@ export function emphasise(elements: GraphElements, wish: EmphasisWish): Emphasis
   for (const id of [selected, wish.hovered]) {
     for (const near of neighbourhood(elements, id) ?? []) looked.add(near);
   }
-  return { hidden, dimmed, selected, looked };
+  return { hidden, dimmed, selected, hovered: wish.hovered, looked };
 }
 
 /** The dot's or line's id in the graph; `null` when the selection is none of them. */

@@ -29,7 +29,7 @@ export function formatShare(share: number | null): string {
 /** A level such as an objective's target or SLI: never rounded up to 100 % while something failed. */
 export function formatLevel(level: number | null): string {
   if (level === null) return '–';
-  const percent = Math.floor(level * 1_000_000 + 1e-6) / 10_000;
+  const percent = Math.floor(level * 100_000 + 1e-6) / 1_000;
   return `${trimZero(percent.toFixed(percent >= 99 ? 3 : 2))}%`;
 }
 
