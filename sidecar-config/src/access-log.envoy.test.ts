@@ -1,5 +1,6 @@
 import { serviceSpiffeId } from '@dotline/model/spiffe-id';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { TELEMETRY_PORT } from './names.js';
 import { bypass } from './testing/bypass.js';
 import { edgeOf, instanceOf, meshOf } from './testing/mesh.js';
 import type { LogRecord } from './testing/otlp-receiver.js';
@@ -226,6 +227,19 @@ describe('what never reached the app is logged too', () => {
       response_code_details: 'path_normalization_failed',
     });
     expect(record.attributes).toMatchObject({ status: '400', operation: ABSENT, callee: 'fare' });
+  });
+});
+
+describe("the app's own telemetry", () => {
+  it('reaches the collector over the sidecar, with its identity', async () => {
+    const [instance] = instances;
+    const url = `http://${instance?.address}:${TELEMETRY_PORT}`;
+    const answer = await fetch(`${url}/v1/traces`, { method: 'POST', body: 'spans' });
+    expect(answer.status).toBe(200);
+    expect(running.collector.httpExports).toEqual([
+      { path: '/v1/traces', body: 'spans', client: `URI:${spiffeId}` },
+    ]);
+    expect((await fetch(`${url}/anything`)).status).toBe(404);
   });
 });
 

@@ -106,10 +106,9 @@ function controlPlaneCluster(input: BootstrapInput): MessageInitShape<typeof Clu
     },
     connectTimeout: milliseconds(1000),
     typedExtensionProtocolOptions: http2Upstream,
-    transportSocket: tlsToPeer(
-      platformSpiffeId(input.trustDomain, 'control-plane'),
-      input.identityDirectory,
-    ),
+    transportSocket: tlsToPeer(platformSpiffeId(input.trustDomain, 'control-plane'), {
+      identityDirectory: input.identityDirectory,
+    }),
     loadAssignment: singleEndpoint(OwnCluster.controlPlane, tcpAddress(address, port)),
   };
 }

@@ -19,18 +19,27 @@ import { typedConfig } from './typed-config.js';
 type StringMatch = NonNullable<MessageInitShape<typeof StringMatcherSchema>['matchPattern']>;
 type TransportSocket = MessageInitShape<typeof TransportSocketSchema>;
 
+/** What a client or server says it speaks; a server that speaks no offered one ends the handshake. */
+type Alpn = 'h2' | 'http/1.1';
+
 /**
- * TLS to a peer that must be exactly `spiffeId`, with the sidecar's own certificate.
- * @param identityDirectory where the certificate is; the sidecar's working directory knows it
+ * TLS to a peer that must be exactly `spiffeId`, with the sidecar's own certificate, which is in its
+ * working directory unless `identityDirectory` says where.
  */
 export function tlsToPeer(
   spiffeId: string,
-  identityDirectory: string = SidecarPath.identity,
+  {
+    alpn = 'h2',
+    identityDirectory = SidecarPath.identity,
+  }: {
+    readonly alpn?: Alpn;
+    readonly identityDirectory?: string;
+  } = {},
 ): TransportSocket {
   return {
     name: 'envoy.transport_sockets.tls',
     configType: typedConfig(UpstreamTlsContextSchema, {
-      commonTlsContext: commonContext({ case: 'exact', value: spiffeId }, identityDirectory),
+      commonTlsContext: commonContext({ case: 'exact', value: spiffeId }, alpn, identityDirectory),
     }),
   };
 }
@@ -43,6 +52,7 @@ export function tlsFromServices(trustDomain: string): TransportSocket {
       requireClientCertificate: true,
       commonTlsContext: commonContext(
         { case: 'prefix', value: `spiffe://${trustDomain}/service/` },
+        'h2',
         SidecarPath.identity,
       ),
     }),
@@ -51,6 +61,7 @@ export function tlsFromServices(trustDomain: string): TransportSocket {
 
 function commonContext(
   peer: StringMatch,
+  alpn: Alpn,
   identityDirectory: string,
 ): MessageInitShape<typeof CommonTlsContextSchema> {
   return {
@@ -59,7 +70,7 @@ function commonContext(
       // Envoy's clients stop at 1.2 unless told.
       tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
     },
-    alpnProtocols: ['h2'],
+    alpnProtocols: [alpn],
     tlsCertificateSdsSecretConfigs: [secretFile(IdentitySecret.certificate, identityDirectory)],
     validationContextType: {
       case: 'combinedValidationContext',

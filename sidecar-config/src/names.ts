@@ -30,8 +30,5 @@ export const DENIED_ROUTE = 'denied';
 /** Filter name under which routes carry what the access log repeats. */
 export const ROUTE_METADATA = 'dotline';
 
-/** Where a sidecar accepts mutual TLS unless its instance says otherwise. */
-export const INBOUND_PORT = 15006;
-
 /** Where a sidecar takes its app's OTLP over HTTP. */
 export const TELEMETRY_PORT = 4318;

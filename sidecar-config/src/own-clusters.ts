@@ -40,19 +40,21 @@ export function collectorClusters(
   const collector = {
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC } as const,
     connectTimeout: milliseconds(1000),
-    transportSocket: tlsToPeer(platformSpiffeId(trustDomain, 'collector')),
   };
+  const spiffeId = platformSpiffeId(trustDomain, 'collector');
   const { grpc, http } = telemetry;
   return [
     create(ClusterSchema, {
       ...collector,
       name: OwnCluster.collectorGrpc,
+      transportSocket: tlsToPeer(spiffeId),
       typedExtensionProtocolOptions: http2Upstream,
       loadAssignment: singleEndpoint(OwnCluster.collectorGrpc, tcpAddress(grpc.address, grpc.port)),
     }),
     create(ClusterSchema, {
       ...collector,
       name: OwnCluster.collectorHttp,
+      transportSocket: tlsToPeer(spiffeId, { alpn: 'http/1.1' }),
       typedExtensionProtocolOptions: http1Upstream,
       loadAssignment: singleEndpoint(OwnCluster.collectorHttp, tcpAddress(http.address, http.port)),
     }),

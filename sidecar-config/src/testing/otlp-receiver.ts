@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { fromBinary } from '@bufbuild/protobuf';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { ExportLogsServiceRequestSchema } from 'envoy-control-plane-ts/gen/opentelemetry/proto/collector/logs/v1/logs_service_pb';
@@ -20,16 +24,27 @@ export interface Span {
   readonly service: string;
 }
 
-/** A collector of OTLP over gRPC with mutual TLS that keeps what it gets. */
+/** What came over HTTP, and who sent it. */
+export interface HttpExport {
+  readonly path: string;
+  readonly body: string;
+  /** Subject alternative names of the client's certificate. */
+  readonly client: string;
+}
+
+/** A collector of OTLP over gRPC and HTTP with mutual TLS that keeps what it gets. */
 export class OtlpReceiver {
   readonly records: LogRecord[] = [];
   readonly spans: Span[] = [];
+  readonly httpExports: HttpExport[] = [];
   /** How many exports to refuse before one is taken. */
   refusals = 0;
 
   private constructor(
     private readonly server: Server,
     readonly port: number,
+    private readonly httpServer: HttpsServer,
+    readonly httpPort: number,
   ) {}
 
   static async start(address: string, identity: Identity): Promise<OtlpReceiver> {
@@ -42,8 +57,25 @@ export class OtlpReceiver {
         error === null ? resolve(bound) : reject(error),
       );
     });
-    receiver = new OtlpReceiver(server, port);
-    return receiver;
+    const httpServer = createHttpsServer({
+      cert: identity.certificate,
+      key: identity.key,
+      ca: identity.bundle,
+      requestCert: true,
+    });
+    httpServer.listen(0, address);
+    await once(httpServer, 'listening');
+    const { port: httpPort } = httpServer.address() as AddressInfo;
+    const started = new OtlpReceiver(server, port, httpServer, httpPort);
+    receiver = started;
+    httpServer.on('request', async (request, response) => {
+      let body = '';
+      for await (const chunk of request) body += chunk;
+      const client = (request.socket as TLSSocket).getPeerCertificate().subjectaltname ?? '';
+      started.httpExports.push({ path: request.url ?? '', body, client });
+      response.end();
+    });
+    return started;
   }
 
   /** The first record whose attributes include all of `wanted`; waits for it. */
@@ -69,6 +101,8 @@ export class OtlpReceiver {
 
   stop(): void {
     this.server.forceShutdown();
+    this.httpServer.closeAllConnections();
+    this.httpServer.close();
   }
 
   private takeLogs(request: Buffer): boolean {

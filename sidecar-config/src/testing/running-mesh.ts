@@ -118,11 +118,14 @@ export class RunningMesh {
 
   #push(): void {
     if (this.#revision === undefined) return;
-    const collector = { address: '127.0.0.1', port: this.collector.port };
+    const { port, httpPort } = this.collector;
     const resourcesOf = meshResources({
       revision: this.#revision,
       instances: this.instances,
-      telemetry: { grpc: collector, http: collector },
+      telemetry: {
+        grpc: { address: '127.0.0.1', port },
+        http: { address: '127.0.0.1', port: httpPort },
+      },
     });
     for (const instance of this.instances) {
       this.#cache.setSnapshot(instance.id, resourcesOf(instance));
