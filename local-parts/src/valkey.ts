@@ -56,16 +56,10 @@ export async function valkeyProcess(settings: {
     command: [
       settings.binary,
       ...['--bind', '127.0.0.1', '--port', String(settings.port), '--dir', settings.directory],
-      ...[
-        '--requirepass',
-        settings.password,
-        '--appendonly',
-        'yes',
-        '--save',
-        '',
-        '--daemonize',
-        'no',
-      ],
+      ...['--appendonly', 'yes', '--save', '', '--daemonize', 'no'],
+      ...(settings.userFile === undefined
+        ? ['--requirepass', settings.password]
+        : ['--aclfile', settings.userFile]),
     ],
     environment: {},
     ready: async () => {

@@ -3,10 +3,8 @@ import { webcrypto } from 'node:crypto';
 import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { identitySecretFiles } from '@dotline/sidecar-config/bootstrap';
-import { cryptoProvider, Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
+import { Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
 import type { ControlPlaneClient } from './control-plane-client.js';
-
-cryptoProvider.set(webcrypto as Parameters<typeof cryptoProvider.set>[0]);
 
 const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 

@@ -48,7 +48,7 @@ interface Context {
 export function clickhouseProcess({ folders, state }: Context): LocalProcess {
   return {
     name: 'clickhouse',
-    command: [process.execPath, entry('@dotline/local-parts/embedded-clickhouse/main')],
+    command: [process.execPath, fileURLToPath(new URL('./embedded-clickhouse/main.js', import.meta.url))],
     environment: {
       CLICKHOUSE_DATA_DIRECTORY: join(folders.data, 'clickhouse'),
       CLICKHOUSE_PASSWORD: state.secrets.clickhouse,
@@ -89,7 +89,7 @@ export function controlPlaneProcess(
   };
 }
 
-export function collectorProcess({ state, addresses }: Context): LocalProcess {
+export function collectorProcess({ folders, state, addresses }: Context): LocalProcess {
   return {
     name: 'collector',
     command: [process.execPath, entry('@dotline/collectors/main')],
@@ -99,6 +99,7 @@ export function collectorProcess({ state, addresses }: Context): LocalProcess {
       OTLP_HTTP_LISTEN: loopback(state.ports.otlpHttp),
       HTTP_LISTEN: loopback(state.ports.collectorHttp),
       IDENTITY_DIRECTORY: addresses.collectorIdentity,
+      SPOOL_DIRECTORY: join(folders.data, 'collector-spool'),
     },
     ready: () => answers(`http://${loopback(state.ports.collectorHttp)}/healthz`),
   };
