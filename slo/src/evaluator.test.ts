@@ -98,6 +98,7 @@ beforeAll(async () => {
   });
   database = new pg.Pool({ connectionString: postgresqlServer.url });
   database.on('error', () => undefined);
+  await migrateTelemetry(clickhouse);
   await database.query(`create schema control_plane;
     create table control_plane.revisions (id text primary key, content jsonb not null);
     create table control_plane.live (revision_id text not null)`);
@@ -110,8 +111,14 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  await clickhouse.command({ query: 'DROP DATABASE IF EXISTS dotline' });
-  await migrateTelemetry(clickhouse);
+  for (const query of [
+    'DROP VIEW IF EXISTS dotline.slo_minutely_view SYNC',
+    'TRUNCATE TABLE IF EXISTS dotline.access_log',
+    'TRUNCATE TABLE IF EXISTS dotline.slo_minutely',
+    'TRUNCATE TABLE IF EXISTS dotline.slo_hourly',
+  ]) {
+    await clickhouse.command({ query });
+  }
   await database.query('drop schema if exists slo cascade');
   await database.query('delete from control_plane.live');
   await database.query('delete from control_plane.revisions');
@@ -239,10 +246,10 @@ describe('counting events', () => {
 
 describe('evaluating', () => {
   it('waits for the schemas and the first revision of others', async () => {
-    await clickhouse.command({ query: 'DROP DATABASE dotline' });
+    await clickhouse.command({ query: 'RENAME TABLE dotline.access_log TO dotline.not_yet' });
     const evaluator = new Evaluator(database, clickhouse);
-    await expect(evaluator.evaluate(NOW_MS)).rejects.toThrow(/^ClickHouse: /);
-    await migrateTelemetry(clickhouse);
+    await expect(evaluator.evaluate(NOW_MS)).rejects.toThrow(/^ClickHouse: .*access_log/);
+    await clickhouse.command({ query: 'RENAME TABLE dotline.not_yet TO dotline.access_log' });
     expect(await evaluator.evaluate(NOW_MS)).toBeUndefined();
     await goLive('r1', [availability]);
     expect((await evaluator.evaluate(NOW_MS))?.evaluations).toHaveLength(1);

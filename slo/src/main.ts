@@ -11,7 +11,6 @@ import { EvaluatorMetrics } from './evaluator-metrics.js';
 import { httpServer } from './http-server.js';
 import { readSettings } from './settings.js';
 
-const INTERVAL_MS = 10_000;
 const STORE_TIMEOUT_MS = 8_000;
 
 const settings = readSettings(process.env);
@@ -55,7 +54,7 @@ const loop = new EvaluationLoop(
       lastProblem = error.message;
     },
   },
-  INTERVAL_MS,
+  settings.intervalMs,
 );
 
 const server = httpServer(() => loop.health, metrics.registry).listen(settings.port, settings.host);

@@ -5,6 +5,7 @@ const Environment = z.object({
   REDIS_URL: z.string().min(1),
   CLICKHOUSE_URL: z.url(),
   HTTP_LISTEN: z.string().regex(/^[^:]+:\d+$/, 'must be host:port'),
+  EVALUATION_SECONDS: z.coerce.number().min(0.1).max(60).default(10),
   LOG_LEVEL: z.string().default('info'),
 });
 
@@ -16,6 +17,8 @@ export interface Settings {
   readonly host: string;
   /** 0 lets the system choose; the chosen one is in the log line `listening`. */
   readonly port: number;
+  /** Time from the start of one evaluation to the next. */
+  readonly intervalMs: number;
   readonly logLevel: string;
 }
 
@@ -36,6 +39,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     clickhouseUrl: data.CLICKHOUSE_URL,
     host,
     port: Number(port),
+    intervalMs: data.EVALUATION_SECONDS * 1000,
     logLevel: data.LOG_LEVEL,
   };
 }

@@ -32,7 +32,11 @@ export function unavailable(part: string, cause: unknown): ApiError {
 
 /** Answers for paths that no route has. */
 export const unknownPath: RequestHandler = (request) => {
-  throw new ApiError(404, `there is no ${request.path}`, 'GET /api/graph is the whole picture');
+  throw new ApiError(
+    404,
+    `there is no ${request.baseUrl}${request.path}`,
+    'GET /api/graph is the whole picture',
+  );
 };
 
 /** Every failure becomes an `ApiProblem`; one that nobody foresaw is told to `unexpected`. */

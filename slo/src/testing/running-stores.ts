@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import type { LocalProcess } from '@dotline/local-parts/local-process';
 import { postgresqlProcess, postgresqlUrl } from '@dotline/local-parts/postgresql';
 import { type RunningProcess, startLocalProcess } from '@dotline/local-parts/start-local-process';
-import getPort from 'get-port';
+import { ensureValkey, valkeyProcess } from '@dotline/local-parts/valkey';
+import getPort, { portNumbers } from 'get-port';
 import pg from 'pg';
 
 /** A real store in a process and a temporary folder of its own. */
@@ -31,9 +33,9 @@ export async function startClickHouse(at?: {
   readonly port: number;
 }): Promise<RunningStore & { readonly directory: string; readonly port: number }> {
   const directory = at?.directory ?? (await mkdtemp(join(tmpdir(), 'dotline-clickhouse-')));
-  const port = at?.port ?? (await getPort());
+  const port = at?.port ?? (await freePort());
   const url = `http://default:${PASSWORD}@127.0.0.1:${port}`;
-  const process_ = await startLocalProcess({
+  const process_ = await startStore({
     name: 'clickhouse',
     command: [process.execPath, EMBEDDED_CLICKHOUSE],
     environment: {
@@ -63,16 +65,8 @@ export async function startClickHouse(at?: {
 /** PostgreSQL with an empty database `dotline`. */
 export async function startPostgresql(): Promise<RunningStore> {
   const directory = await mkdtemp(join(tmpdir(), 'dotline-postgresql-'));
-  const settings = { directory, port: await getPort(), password: PASSWORD };
-  const postgresql = await postgresqlProcess(settings);
-  const process_ = await startLocalProcess({
-    ...postgresql,
-    // Errors of Node's own modules are of another realm than a test's, where retrying does not know them.
-    ready: () =>
-      postgresql.ready().catch((error: unknown) => {
-        throw new Error(String(error));
-      }),
-  });
+  const settings = { directory, port: await freePort(), password: PASSWORD };
+  const process_ = await startStore(await postgresqlProcess(settings));
   const client = new pg.Client(postgresqlUrl(settings, 'postgres'));
   await client.connect();
   await client.query('create database dotline');
@@ -85,4 +79,39 @@ export async function startPostgresql(): Promise<RunningStore> {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Valkey without data. */
+export async function startValkey(): Promise<RunningStore> {
+  const directory = await mkdtemp(join(tmpdir(), 'dotline-valkey-'));
+  const port = await freePort();
+  const { path: binary } = await ensureValkey();
+  const process_ = await startStore(
+    await valkeyProcess({ binary, directory, port, password: PASSWORD }),
+  );
+  return {
+    url: `redis://default:${PASSWORD}@127.0.0.1:${port}`,
+    process: process_,
+    remove: async () => {
+      await process_.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Below the ports that outgoing connections take, so that none of them is faster; anywhere, because other tests look too. */
+function freePort(): Promise<number> {
+  const from = 12_000 + Math.floor(Math.random() * 15_000);
+  return getPort({ port: portNumbers(from, from + 1_000) });
+}
+
+/** Errors of Node's own modules are of another realm than a test's, where retrying does not know them. */
+function startStore(store: LocalProcess): Promise<RunningProcess> {
+  return startLocalProcess({
+    ...store,
+    ready: () =>
+      store.ready().catch((error: unknown) => {
+        throw new Error(String(error));
+      }),
+  });
 }
