@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { Problem } from './problem.js';
 import type { ServiceSettings } from './settings.js';
 
-const TIMEOUT_MS = 2000;
+const TIMEOUT_MS = 5000;
 const CONNECTIONS_PER_PEER_MAX = 32;
 const BODY_BYTES_MAX = 1_048_576;
 

@@ -47,11 +47,15 @@ function covers(granted: z.infer<typeof Caller>, caller: ServiceFile | undefined
 
 async function evaluate(services: readonly ServiceFile[]): Promise<z.infer<typeof Relations>[]> {
   const { path } = await ensureBinary(opaSource);
-  const teams = join(MESH_DIRECTORY, 'policies', 'teams');
+  // Only the teams of these services: another product's rules are no matter of theirs.
+  const teams = new Set(
+    services.map(({ team }) => join(MESH_DIRECTORY, 'policies', 'teams', team)),
+  );
   const catalog = JSON.stringify({ catalog: catalogOf(services) });
   // Policies read data.catalog; `with` puts it there without a file.
   const query = 'data.mesh.teams with data.catalog as input.catalog';
-  const args = ['eval', '--format', 'json', '--data', teams, '--stdin-input', query];
+  const data = [...teams].flatMap((folder) => ['--data', folder]);
+  const args = ['eval', '--format', 'json', ...data, '--stdin-input', query];
   const { stdout } = await execa(path, args, { input: catalog });
   const value = Evaluation.parse(JSON.parse(stdout)).result[0].expressions[0].value;
   const packages = z.record(z.string(), z.unknown()).parse(value);

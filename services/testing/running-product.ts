@@ -29,6 +29,8 @@ export interface ProductSettings {
   readonly directory: string;
   readonly postgresql: TestPostgresql;
   readonly valkey: TestValkey;
+  /** A service that is started when all others are healthy: one that only calls. */
+  readonly last?: string;
   /** Variables of single services, over those of their files. */
   readonly environment?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
@@ -55,7 +57,10 @@ export class RunningProduct {
     try {
       const instances = (await Promise.all(services.map((s) => product.#instancesOf(s)))).flat();
       await Promise.all(instances.map((instance) => product.#startRouter(instance)));
-      await Promise.all(instances.map((instance) => product.#startApp(instance, python, binaries)));
+      for (const isLast of [false, true]) {
+        const wave = instances.filter(({ service }) => (service.name === settings.last) === isLast);
+        await Promise.all(wave.map((instance) => product.#startApp(instance, python, binaries)));
+      }
     } catch (error) {
       await product.stop();
       throw error;

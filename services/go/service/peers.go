@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	peerTimeout        = 2 * time.Second
+	peerTimeout        = 5 * time.Second
 	peerConnectionsMax = 32
 	peerBodyBytesMax   = 1 << 20
 )

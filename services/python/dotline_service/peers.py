@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from dotline_service.problem import Problem
 
-_TIMEOUT_SECONDS = 2.0
+_TIMEOUT_SECONDS = 5.0
 _CONNECTIONS_MAX = 32
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -8,7 +8,7 @@ import type { Steps } from './steps.js';
 
 const AT_ONCE = 10;
 /** Longer than a step's calls may take, so that a slow worker keeps its orders. */
-const LEASE_MS = 15_000;
+const LEASE_MS = 30_000;
 /** Another replica's new orders are found at least this often, should that replica die. */
 const LOOK_AGAIN_MS_MAX = 5000;
 const RETRY_MS_FIRST = 250;

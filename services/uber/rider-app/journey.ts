@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import type { Phone } from './phone.js';
+import type { Phone } from '../../runtime/traffic/phone.js';
 import type { Rider } from './riders.js';
 
 const POLL_MS = 1000;

@@ -8,25 +8,8 @@ export interface Rider {
   isNew: boolean;
 }
 
-/** Riders who are not on a journey; one travels once at a time. */
-export class Riders {
-  readonly #idle: Rider[];
-
-  constructor(count: number) {
-    this.#idle = Array.from({ length: count }, (_, index) => rider(index + 1));
-  }
-
-  /** The rider who has rested longest, or undefined when all are travelling. */
-  depart(): Rider | undefined {
-    return this.#idle.shift();
-  }
-
-  arrive(returned: Rider): void {
-    this.#idle.push(returned);
-  }
-}
-
-function rider(number: number): Rider {
+/** The rider of a number. */
+export function rider(number: number): Rider {
   return {
     name: `Rider ${number}`,
     email: `rider-${number}@riders.example`,

@@ -3,8 +3,9 @@
 from aiohttp import web
 from pydantic import BaseModel, Field
 
+from dotline_service.bearer import verify_bearer
 from dotline_service.parse import parse_body, parse_query
-from dotline_service.peers import PeerError, Peers
+from dotline_service.peers import Peers
 from dotline_service.problem import Problem
 from uber_notification.inbox import INBOX_LENGTH_MAX, Inboxes, Notification
 
@@ -13,12 +14,6 @@ class ListQuery(BaseModel):
     """How much of an inbox to read."""
 
     limit: int = Field(default=20, ge=1, le=INBOX_LENGTH_MAX)
-
-
-class Token(BaseModel):
-    """What `accounts` is asked about."""
-
-    token: str
 
 
 class Owner(BaseModel):
@@ -44,26 +39,12 @@ class Operations:
         """A rider's own inbox; the bearer token says who asks."""
         query = parse_query(request, ListQuery)
         recipient = request.match_info["recipient"]
-        owner = await self._owner(request.headers.get("Authorization", ""))
+        owner = await verify_bearer(self._peers, request, "accounts", "/v1/tokens/verify", Owner)
         if recipient != f"rider:{owner.account_id}":
             raise Problem(403, "Not yours", "An inbox is read by its recipient alone")
         found = await self._inboxes.read(recipient, query.limit)
         documents = [entry.model_dump(mode="json", by_alias=True) for entry in found]
         return web.json_response({"notifications": documents})
-
-    async def _owner(self, authorization: str) -> Owner:
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise Problem(401, "Not signed in", "Send the token as Authorization: Bearer")
-        try:
-            return await self._peers.call(
-                "accounts", "POST", "/v1/tokens/verify", Owner, body=Token(token=token)
-            )
-        except PeerError as error:
-            if error.callee_status not in (400, 401):
-                raise
-            detail = "The token is unknown or has expired; sign in"
-            raise Problem(401, "Not signed in", detail) from error
 
 
 def routes(inboxes: Inboxes, peers: Peers) -> list[web.RouteDef]:

@@ -1,4 +1,4 @@
-import type { Logger } from '../../runtime/logger.js';
+import type { Logger } from '../logger.js';
 import { type Counts, writeCounts } from './counts.js';
 
 const EVERY_MS = 1000;

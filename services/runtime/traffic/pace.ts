@@ -1,16 +1,21 @@
 import { SpanStatusCode, trace } from '@opentelemetry/api';
-import type { Logger } from '../../runtime/logger.js';
+import type { Logger } from '../logger.js';
 import type { Counts } from './counts.js';
-import { Journey } from './journey.js';
-import { JourneyEnded, type Phone } from './phone.js';
-import type { Riders } from './riders.js';
+import type { Crowd } from './crowd.js';
+import { JourneyEnded } from './phone.js';
 
 /** A rare long pause is cut here, so that a low rate is seen to work. */
 const PAUSE_MS_MAX = 60_000;
-const tracer = trace.getTracer('rider-app');
+const tracer = trace.getTracer('traffic');
+
+/**
+ * One journey; an error that is not JourneyEnded, unless `signal` has aborted, is a fault of the app.
+ * @returns how it ended
+ */
+export type Travel<Traveller> = (traveller: Traveller, signal: AbortSignal) => Promise<string>;
 
 /** Starts journeys at random moments with a steady mean rate, as people do. */
-export class Pace {
+export class Pace<Traveller> {
   readonly #closing = new AbortController();
   readonly #journeys = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
@@ -20,10 +25,9 @@ export class Pace {
       readonly journeysPerSecond: number;
       readonly journeysAtOnceMax: number;
       readonly journeysMax: number;
-      readonly thinkMs: number;
     },
-    private readonly riders: Riders,
-    private readonly phone: Phone,
+    private readonly crowd: Crowd<Traveller>,
+    private readonly travel: Travel<Traveller>,
     private readonly counts: Counts,
     private readonly log: Logger,
   ) {}
@@ -50,25 +54,23 @@ export class Pace {
   }
 
   #depart(): void {
-    const rider =
-      this.#journeys.size < this.settings.journeysAtOnceMax ? this.riders.depart() : undefined;
-    if (rider === undefined) {
+    const traveller =
+      this.#journeys.size < this.settings.journeysAtOnceMax ? this.crowd.depart() : undefined;
+    if (traveller === undefined) {
       this.counts.journey('skipped');
       return;
     }
-    const { signal } = this.#closing;
-    const journey = new Journey(this.phone, rider, this.settings.thinkMs, signal);
-    const travelling = this.#travel(journey).finally(() => {
-      this.riders.arrive(rider);
+    const travelling = this.#count(traveller).finally(() => {
+      this.crowd.arrive(traveller);
       this.#journeys.delete(travelling);
     });
     this.#journeys.add(travelling);
   }
 
-  async #travel(journey: Journey): Promise<void> {
+  async #count(traveller: Traveller): Promise<void> {
     await tracer.startActiveSpan('journey', async (span) => {
       try {
-        const end = await journey.run();
+        const end = await this.travel(traveller, this.#closing.signal);
         span.setAttribute('journey.end', end);
         this.counts.journey(end);
       } catch (error) {

@@ -1,22 +1,20 @@
 import type { z } from 'zod';
-import type { Logger } from '../../runtime/logger.js';
-import {
-  type PeerRequest,
-  type PeerResponse,
-  type Peers,
-  PeerUnreachable,
-} from '../../runtime/peers.js';
+import type { Logger } from '../logger.js';
+import { type PeerRequest, type PeerResponse, type Peers, PeerUnreachable } from '../peers.js';
 import type { Counts } from './counts.js';
 
 /** A request, and the operation that it uses. */
 export interface Call extends PeerRequest {
   /** Name inside the callee, such as `estimate`. */
   readonly operation: string;
-  /** Statuses that the rider knows what to do with. */
+  /** Statuses that the person's app knows what to do with. */
   readonly expect: readonly number[];
 }
 
-/** A journey cannot go on: something answered what the rider does not understand, or nothing did. */
+/** A person waits longer than a service does, so that she sees what the service made of it. */
+const PATIENCE_MS = 15_000;
+
+/** A journey cannot go on: something answered what the app does not understand, or nothing did. */
 export class JourneyEnded extends Error {
   constructor(
     /** Such as `orders.create 503`. */
@@ -28,20 +26,14 @@ export class JourneyEnded extends Error {
   }
 }
 
-/** What no policy lets riders' apps do. Harmless, should a policy be wrong: each would be refused by the service too. */
-const FORBIDDEN: readonly Omit<Call, 'expect'>[] = [
-  { callee: 'payment', operation: 'charge', method: 'POST', path: '/v1/charges', body: {} },
-  { callee: 'payment', operation: 'balance', method: 'GET', path: '/v1/balances/x:' },
-  { callee: 'fraud', operation: 'assess', method: 'POST', path: '/v1/assessments', body: {} },
-  { callee: 'drivers', operation: 'reserve', method: 'POST', path: '/v1/reservations', body: {} },
-];
-
 /** Sends requests and counts every one of them. */
 export class Phone {
   constructor(
     private readonly peers: Peers,
     private readonly counts: Counts,
     private readonly log: Logger,
+    /** What no policy lets the app do. Harmless, should a policy be wrong: each would be refused by the service too. */
+    private readonly forbidden: readonly Omit<Call, 'expect'>[],
     /** Share of calls before which something forbidden is tried, 0 to 1. */
     private readonly forbiddenShare: number,
     private readonly random: () => number = Math.random,
@@ -68,7 +60,7 @@ export class Phone {
   }
 
   async #tryForbidden(): Promise<void> {
-    const call = FORBIDDEN[Math.floor(this.random() * FORBIDDEN.length)];
+    const call = this.forbidden[Math.floor(this.random() * this.forbidden.length)];
     if (call === undefined) return;
     const status = (await this.#attempt(call)).answer?.status ?? 0;
     this.counts.forbidden(call.callee, call.operation, status);
@@ -80,7 +72,7 @@ export class Phone {
     request: PeerRequest,
   ): Promise<{ answer?: PeerResponse; error?: PeerUnreachable }> {
     try {
-      return { answer: await this.peers.send(request) };
+      return { answer: await this.peers.send({ timeoutMs: PATIENCE_MS, ...request }) };
     } catch (error) {
       if (error instanceof PeerUnreachable) return { error };
       throw error;
