@@ -1,0 +1,1 @@
+"""What people's phones are woken up for."""
