@@ -3,6 +3,7 @@
  * everything else between workspaces is an error. `tsc -b` checks the same through references.
  */
 const house = {
+  'local-parts': [],
   model: [],
   'envoy-control-plane-ts': [],
   policies: ['model'],
@@ -12,10 +13,18 @@ const house = {
   slo: ['model', 'collectors'],
   'topology-ui': ['model', 'policies', 'control-plane', 'collectors', 'slo'],
   services: [],
-  runner: ['model'],
-  cli: ['model', 'policies', 'runner'],
+  runner: ['local-parts', 'model', 'sidecar-config'],
+  cli: ['local-parts', 'model', 'policies', 'runner', 'topology-ui'],
 };
 const workspaces = Object.keys(house);
+const TEST_CODE = '(\\.test\\.ts$|/(testing|test-support)/)';
+
+/** What a folder may not reach; tests may also start real parts. */
+function others(workspace) {
+  return workspaces.filter(
+    (other) => other !== workspace && other !== 'local-parts' && !house[workspace].includes(other),
+  );
+}
 
 module.exports = {
   forbidden: [
@@ -32,14 +41,27 @@ module.exports = {
       severity: 'error',
       from: { path: `^${workspace}/` },
       to: {
-        path: `^(${workspaces.filter((other) => other !== workspace && !house[workspace].includes(other)).join('|')})/`,
+        path: `^(${others(workspace).join('|')})/`,
       },
     })),
+    ...workspaces
+      .filter(
+        (workspace) => !house[workspace].includes('local-parts') && workspace !== 'local-parts',
+      )
+      .map((workspace) => ({
+        name: `real-parts-${workspace}`,
+        comment: `only the tests of ${workspace} may start real parts`,
+        severity: 'error',
+        from: { path: `^${workspace}/`, pathNot: TEST_CODE },
+        to: { path: '^local-parts/' },
+      })),
   ],
   options: {
     parser: 'swc',
-    exclude: { path: '(^|/)(dist|node_modules|\\.dotline)/' },
-    doNotFollow: { path: 'node_modules' },
+    // Other workspaces are reached through what they build: those imports count, their insides do not.
+    doNotFollow: { path: '(^|/)(node_modules|dist)/' },
+    // swc reads no JSX here; `tsc -b` checks the page's components, which reach nothing but the page.
+    exclude: { path: '((^|/)\\.dotline/|\\.tsx$)' },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
       exportsFields: ['exports'],

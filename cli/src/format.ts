@@ -1,5 +1,6 @@
 import type { RevisionView, TrafficView } from '@dotline/topology-ui/api';
 import Table from 'cli-table3';
+import colours from 'picocolors';
 
 const PLAIN = {
   top: '',
@@ -22,9 +23,9 @@ const PLAIN = {
 /** Aligned columns without lines, easy on the eye and on `awk`. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = new Table({
-    head: [...head],
+    head: head.map((title) => colours.dim(title)),
     chars: PLAIN,
-    style: { head: ['dim'], border: [], 'padding-left': 0, 'padding-right': 0 },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
   for (const row of rows) cells.push([...row]);
   return cells.toString();

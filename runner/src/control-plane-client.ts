@@ -3,7 +3,7 @@ import type { Instance } from '@dotline/model/instance';
 import type { Revision } from '@dotline/model/revision';
 import { Agent, fetch } from 'undici';
 import { z } from 'zod';
-import type { Subject } from './identity.js';
+import type { Subject } from './subject.js';
 
 const Signed = z.object({ certificate: z.string(), bundle: z.string(), notAfterMs: z.number() });
 const REQUEST_TIMEOUT_MS = 5000;

@@ -5,11 +5,9 @@ import { join } from 'node:path';
 import { identitySecretFiles } from '@dotline/sidecar-config/bootstrap';
 import { Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
 import type { ControlPlaneClient } from './control-plane-client.js';
+import type { Subject } from './subject.js';
 
 const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-
-/** Whose certificate it is. */
-export type Subject = { readonly service: string } | { readonly platform: 'collector' | 'runner' };
 
 /**
  * Makes a new key in `directory`, has it certified, and puts key, certificate and bundle in place in

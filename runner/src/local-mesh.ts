@@ -219,7 +219,10 @@ export class LocalMesh {
   async #follow(): Promise<void> {
     const revision = await this.#controlPlane.revision();
     if (revision === undefined || revision.id === this.#revision?.id) return;
-    await this.#reconcile(revision.mesh);
+    // Most revisions change policies alone, which concern no process.
+    const same =
+      JSON.stringify(revision.mesh.services) === JSON.stringify(this.#revision?.mesh.services);
+    if (!same) await this.#reconcile(revision.mesh);
     this.#revision = revision;
   }
 

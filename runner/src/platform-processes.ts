@@ -48,7 +48,10 @@ interface Context {
 export function clickhouseProcess({ folders, state }: Context): LocalProcess {
   return {
     name: 'clickhouse',
-    command: [process.execPath, fileURLToPath(new URL('./embedded-clickhouse/main.js', import.meta.url))],
+    command: [
+      process.execPath,
+      fileURLToPath(new URL('./embedded-clickhouse/main.js', import.meta.url)),
+    ],
     environment: {
       CLICKHOUSE_DATA_DIRECTORY: join(folders.data, 'clickhouse'),
       CLICKHOUSE_PASSWORD: state.secrets.clickhouse,
