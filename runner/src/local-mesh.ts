@@ -22,7 +22,7 @@ import { HOST, InstanceHost } from './instance-host.js';
 import { loopbackPrefix, type MeshFolders, type MeshState } from './mesh-state.js';
 import * as platform from './platform-processes.js';
 import { ProcessRegistry } from './process-registry.js';
-import { type Death, Supervisor } from './supervisor.js';
+import { type Death, Supervisor, SupervisorClosedError } from './supervisor.js';
 
 const READY_TIMEOUT_MS = 60_000;
 const PROBE_EVERY_MS = 1_000;
@@ -152,7 +152,9 @@ export class LocalMesh {
         envoyPath: this.programs.envoy.path,
         xds: { address: '127.0.0.1', port: this.state.ports.xds },
         datastores: this.#datastores(),
-        onProblem: (service, error) => this.events.problem(service, error),
+        onProblem: (service, error) => {
+          if (!(error instanceof SupervisorClosedError)) this.events.problem(service, error);
+        },
       },
       this.#supervisor,
       this.#controlPlane,
@@ -173,6 +175,7 @@ export class LocalMesh {
   /** Ends everything in the reverse order of its need; leaves no process behind. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#supervisor.close();
     const names = this.#supervisor.names();
     const of = (prefix: string) => names.filter((name) => name.startsWith(prefix));
     const stores = ['clickhouse', 'valkey', 'postgresql'];

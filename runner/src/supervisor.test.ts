@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { endLeftovers, ProcessRegistry, startTimeOf } from './process-registry.js';
-import { type Death, Supervisor } from './supervisor.js';
+import { type Death, Supervisor, SupervisorClosedError } from './supervisor.js';
 
 let directory: string;
 let registryPath: string;
@@ -76,6 +76,12 @@ describe('Supervisor', () => {
       async () =>
         (await readFile(join(directory, 'talker.log'), 'utf8').catch(() => '')) === 'hello\n',
     );
+  });
+
+  it('starts nothing more once it is closed', () => {
+    supervisor.close();
+    expect(() => supervisor.start(node('late', ''))).toThrow(SupervisorClosedError);
+    expect(supervisor.names()).toEqual([]);
   });
 
   it('ends a process that ignores SIGTERM, with everything that it started', async () => {

@@ -27,6 +27,15 @@ export interface Death {
   readonly restartInMs: number;
 }
 
+/** A process was to be started while everything is being stopped. */
+export class SupervisorClosedError extends Error {
+  override readonly name = 'SupervisorClosedError';
+
+  constructor(readonly process: string) {
+    super(`${process} is not started any more: the mesh is being stopped`);
+  }
+}
+
 /**
  * Keeps processes alive: starts each, writes what it prints to a log file of its own, and starts it
  * again with back-off when it ends. Each child leads a process group, so that an interrupt typed in
@@ -34,6 +43,7 @@ export interface Death {
  */
 export class Supervisor {
   readonly #supervised = new Map<string, Supervised>();
+  #closed = false;
 
   constructor(
     private readonly logDirectory: string,
@@ -41,8 +51,17 @@ export class Supervisor {
     private readonly onDeath: (death: Death) => void,
   ) {}
 
-  /** Starts a process and keeps it alive until it is stopped. */
+  /** From here on nothing new is started, whoever may still be asking for it. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /**
+   * Starts a process and keeps it alive until it is stopped.
+   * @throws SupervisorClosedError
+   */
   start(process_: LocalProcess): void {
+    if (this.#closed) throw new SupervisorClosedError(process_.name);
     if (this.#supervised.has(process_.name))
       throw new Error(`${process_.name} is already supervised`);
     const log = createStream(`${process_.name}.log`, {
