@@ -3,12 +3,12 @@
  * with content-hashed names, which may be cached for ever, and an `index.html`, which may not.
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { basename, join, relative } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const web = fileURLToPath(new URL('./web', import.meta.url));
-const out = process.argv[2] ?? fileURLToPath(new URL('./dist/web', import.meta.url));
+const out = resolve(process.argv[2] ?? fileURLToPath(new URL('./dist/web', import.meta.url)));
 
 const shared = {
   absWorkingDir: web,

@@ -7,6 +7,7 @@ import { addressBar } from './live/address-bar.js';
 import { ApiClient } from './live/api-client.js';
 import { LiveConnection } from './live/live-connection.js';
 import { mediaQuery } from './live/media-query.js';
+import { presence } from './live/presence.js';
 import { createStore } from './live/store.js';
 import { Page } from './page.js';
 import './styles/page.css';
@@ -21,6 +22,7 @@ const store = createStore({
   ...addressBar(window),
   theme: computed(() => (dark.value ? 'dark' : 'light')),
   reducedMotion: mediaQuery(window, '(prefers-reduced-motion: reduce)'),
+  present: presence(window, 120_000),
 });
 
 new LiveConnection({

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
   afterAll,
@@ -21,6 +22,7 @@ import { ExamplePageServer } from './test-support/example-page-server.js';
 
 jest.setTimeout(90_000);
 
+const build = fileURLToPath(new URL('../build.mjs', import.meta.url));
 const chromiumPath = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
 const chromiumArguments = [
   '--no-sandbox',
@@ -41,7 +43,7 @@ let complaints: string[];
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'dotline-page-'));
-  await promisify(execFile)(process.execPath, ['topology-ui/build.mjs', directory]);
+  await promisify(execFile)(process.execPath, [build, directory]);
   browser = await chromium.launch({ executablePath: chromiumPath, args: chromiumArguments });
 });
 

@@ -8,6 +8,8 @@ export interface Column<Row> {
   readonly sortKey?: (row: Row) => SortKey;
   /** Figures stand at the right and sort downwards first. */
   readonly numeric?: boolean;
+  /** Left out on narrow screens. */
+  readonly wideOnly?: boolean;
 }
 
 export interface SortableTableProps<Row> {
@@ -48,7 +50,7 @@ export function SortableTable<Row>(props: SortableTableProps<Row>) {
               <th
                 key={each.name}
                 scope="col"
-                class={each.numeric === true ? 'numeric' : ''}
+                class={classOf(each)}
                 aria-sort={sorted.value?.column === each.name ? sorted.value.direction : 'none'}
               >
                 {each.sortKey === undefined ? (
@@ -70,7 +72,7 @@ export function SortableTable<Row>(props: SortableTableProps<Row>) {
               data-row={props.rowKey(row)}
             >
               {props.columns.map((each) => (
-                <td key={each.name} class={each.numeric === true ? 'numeric' : ''}>
+                <td key={each.name} class={classOf(each)}>
                   {each.cell(row)}
                 </td>
               ))}
@@ -92,4 +94,8 @@ export function SortableTable<Row>(props: SortableTableProps<Row>) {
       )}
     </div>
   );
+}
+
+function classOf({ numeric, wideOnly }: { numeric?: boolean; wideOnly?: boolean }): string {
+  return `${numeric === true ? 'numeric' : ''} ${wideOnly === true ? 'wide-only' : ''}`;
 }

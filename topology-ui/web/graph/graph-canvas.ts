@@ -1,4 +1,4 @@
-import cytoscape, { type Core, type EventObject } from 'cytoscape';
+import cytoscape, { type Core, type ElementDefinition, type EventObject } from 'cytoscape';
 import type { Point, Positions } from '../layout/layout-wish.js';
 import type { Theme } from '../view-model/colour.js';
 import type { Emphasis } from '../view-model/emphasis.js';
@@ -22,6 +22,8 @@ export interface Insets {
   readonly right: number;
   readonly top: number;
   readonly bottom: number;
+  /** What a sheet covers above `bottom` for a while: reason to pan, no reason to shrink the picture. */
+  readonly sheet: number;
 }
 
 /** A line's curve in model pixels: a quadratic Bézier. */
@@ -32,7 +34,7 @@ export interface Curve {
 }
 
 /** From this many lines on they are drawn plainly, so that panning stays smooth. */
-const manyLinesFrom = 800;
+export const manyLinesFrom = 800;
 
 /** Room around the outermost dots for their labels and the products' areas, in model pixels. */
 const fitPadding = { x: 94, y: 90 } as const;
@@ -45,6 +47,15 @@ export class GraphCanvas {
   private readonly core: Core;
   private readonly drawn = new Map<string, string>();
   private many = false;
+  private readonly marked: Record<
+    'hidden' | 'dimmed' | 'looked' | 'selected',
+    ReadonlySet<string>
+  > = {
+    hidden: new Set(),
+    dimmed: new Set(),
+    looked: new Set(),
+    selected: new Set(),
+  };
 
   constructor(
     container: HTMLElement,
@@ -67,22 +78,30 @@ export class GraphCanvas {
 
   /** Adds, changes and removes elements. Dots stay where they are unless `positions` says otherwise. */
   update(elements: GraphElements, positions: Positions): void {
+    this.setMany(elements.lines.length >= manyLinesFrom);
+    const added: ElementDefinition[] = [];
     this.core.batch(() => {
-      this.setMany(elements.lines.length >= manyLinesFrom);
       const wanted = new Set<string>();
       for (const dot of elements.dots) {
         wanted.add(dot.id);
-        this.draw(dot.id, dotData(dot), positions[dot.id]);
+        if (!this.redraw(dot.id, dotData(dot))) {
+          const at = positions[dot.id] ?? { x: 0, y: 0 };
+          added.push({ data: { id: dot.id, ...dotData(dot) }, position: { ...at } });
+        }
       }
       for (const line of elements.lines) {
         wanted.add(line.id);
-        this.draw(line.id, lineData(line), undefined);
+        if (!this.redraw(line.id, lineData(line))) {
+          added.push({ data: { id: line.id, ...lineData(line) } });
+        }
       }
-      for (const id of [...this.drawn.keys()].filter((known) => !wanted.has(known))) {
+      const gone = [...this.drawn.keys()].filter((id) => !wanted.has(id));
+      for (const id of gone) {
         this.core.getElementById(id).remove();
         this.drawn.delete(id);
       }
     });
+    if (added.length > 0) this.core.add(added);
   }
 
   move(positions: Positions): void {
@@ -93,15 +112,25 @@ export class GraphCanvas {
     });
   }
 
+  /** Marks elements; only what differs from before is touched. */
   emphasise(emphasis: Emphasis): void {
+    const { selected } = emphasis;
+    const wanted = {
+      hidden: emphasis.hidden,
+      dimmed: emphasis.dimmed,
+      // A mark on a line makes cytoscape draw all of them anew: too slow to follow the pointer with.
+      looked: this.many ? new Set<string>() : emphasis.looked,
+      selected: new Set(selected === null ? [] : [selected]),
+    };
     this.core.batch(() => {
-      this.core.elements().forEach((element) => {
-        const id = element.id();
-        element.toggleClass('hidden', emphasis.hidden.has(id));
-        element.toggleClass('dimmed', emphasis.dimmed.has(id));
-        element.toggleClass('looked', emphasis.looked.has(id));
-        element.toggleClass('selected', emphasis.selected === id);
-      });
+      for (const name of ['hidden', 'dimmed', 'looked', 'selected'] as const) {
+        const before = this.marked[name];
+        for (const id of before) {
+          if (!wanted[name].has(id)) this.core.getElementById(id).removeClass(name);
+        }
+        for (const id of wanted[name]) this.core.getElementById(id).addClass(name);
+        this.marked[name] = wanted[name];
+      }
     });
   }
 
@@ -145,7 +174,12 @@ export class GraphCanvas {
     const margin = 40;
     const { width, height } = this.viewport;
     const x = shift(box.x1, box.x2, insets.left + margin, width - insets.right - margin);
-    const y = shift(box.y1, box.y2, insets.top + margin, height - insets.bottom - margin);
+    const y = shift(
+      box.y1,
+      box.y2,
+      insets.top + margin,
+      height - insets.bottom - insets.sheet - margin,
+    );
     if (x === 0 && y === 0) return;
     if (animate) this.core.animate({ panBy: { x, y } }, { duration: 220 });
     else this.core.panBy({ x, y });
@@ -189,13 +223,14 @@ export class GraphCanvas {
     this.core.destroy();
   }
 
-  private draw(id: string, data: Record<string, string | number>, at: Point | undefined): void {
-    const key = JSON.stringify(data);
+  /** Updates a drawn element when its data changed; answers whether it was drawn before. */
+  private redraw(id: string, data: Record<string, string | number>): boolean {
+    const key = Object.values(data).join(' ');
     const before = this.drawn.get(id);
-    if (before === key) return;
+    if (before === key) return true;
     this.drawn.set(id, key);
     if (before !== undefined) this.core.getElementById(id).data(data);
-    else this.core.add({ data: { id, ...data }, position: { x: at?.x ?? 0, y: at?.y ?? 0 } });
+    return before !== undefined;
   }
 
   private setMany(many: boolean): void {

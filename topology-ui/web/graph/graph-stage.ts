@@ -150,6 +150,7 @@ export class GraphStage {
         const wanted =
           store.motion.value &&
           !store.reducedMotion.value &&
+          store.present.value &&
           store.connection.value.state === 'live' &&
           ['graph', 'list'].includes(store.route.value.view);
         if (wanted) this.motion.start();

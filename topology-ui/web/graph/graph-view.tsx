@@ -128,7 +128,7 @@ function GraphControls({ stage }: { readonly stage: GraphStage }) {
 
 /** Measures what lies over the graph: the legend at its left, the panel at its right or bottom. */
 function insetsOf(area: HTMLElement | null): Insets {
-  if (area === null) return { left: 0, right: 0, top: 0, bottom: 0 };
+  if (area === null) return { left: 0, right: 0, top: 0, bottom: 0, sheet: 0 };
   const own = area.getBoundingClientRect();
   const legend = area.querySelector('.legend-teams')?.getBoundingClientRect();
   const panel = document.querySelector('.panel')?.getBoundingClientRect();
@@ -139,6 +139,7 @@ function insetsOf(area: HTMLElement | null): Insets {
     left,
     right: narrow || covered === undefined ? 0 : own.right - covered.left,
     top: narrow ? 40 : 0,
-    bottom: narrow && covered !== undefined ? Math.max(0, own.bottom - covered.top) : 44,
+    bottom: 44,
+    sheet: narrow && covered !== undefined ? Math.max(0, own.bottom - covered.top - 44) : 0,
   };
 }

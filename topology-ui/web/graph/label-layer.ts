@@ -2,7 +2,7 @@ import type { Point } from '../layout/layout-wish.js';
 import { formatRate } from '../view-model/format.js';
 import { type Dot, dangerColours, type Line } from '../view-model/graph-elements.js';
 import { pointOn } from './curves.js';
-import type { Curve, GraphCanvas } from './graph-canvas.js';
+import { type Curve, type GraphCanvas, manyLinesFrom } from './graph-canvas.js';
 import { fontStack, inks } from './ink.js';
 import {
   CrowdedPoints,
@@ -23,7 +23,6 @@ const labelsMax = 400;
 /** Below this zoom a large mesh shows names only where a person looks. */
 const namesFromZoom = 0.3;
 const figuresFromZoom = 1.35;
-const largeFromLines = 800;
 /** A label stays on its side unless another covers this many points less: no flicker. */
 const loyalty = 2.5;
 const outsideCost = 40;
@@ -51,7 +50,7 @@ export class LabelLayer {
     this.crowd = new CrowdedPoints();
     const { zoom } = this.canvas.viewport;
     const pen: Pen = { context: this.layer.context, scene, zoom };
-    const large = scene.elements.lines.length > largeFromLines;
+    const large = scene.elements.lines.length >= manyLinesFrom;
     const curves = this.curves(scene, large);
     const shown = this.shownDots(scene);
     for (const { at, radius } of shown) {

@@ -1,10 +1,10 @@
 import { lengthOf, pointOn } from './curves.js';
-import type { Curve, GraphCanvas } from './graph-canvas.js';
+import { type Curve, type GraphCanvas, manyLinesFrom } from './graph-canvas.js';
 import type { Layer } from './layer.js';
 import type { Scene } from './scene.js';
 
 /** Frames per second: enough to see a direction, cheap enough to leave a page open all day. */
-const framesPerSecond = 20;
+const framesPerSecond = 15;
 const speedPxPerSecond = 70;
 const movingLinesMax = 120;
 const beadsPerLineMax = 5;
@@ -36,10 +36,11 @@ export class MotionLayer {
     private readonly canvas: GraphCanvas,
   ) {}
 
-  /** Takes over new figures, positions or emphasis. */
+  /** Takes over new figures, positions or emphasis. With many lines only those move that a person looks at. */
   follow(scene: Scene): void {
+    const many = scene.elements.lines.length >= manyLinesFrom;
     const moving = scene.elements.lines
-      .filter((line) => line.state !== 'idle')
+      .filter((line) => line.state !== 'idle' && (!many || scene.emphasis.looked.has(line.id)))
       .filter((line) => !scene.emphasis.hidden.has(line.id) && !scene.emphasis.dimmed.has(line.id))
       .sort((a, b) => b.width - a.width)
       .slice(0, movingLinesMax);

@@ -25,6 +25,8 @@ export interface Store {
   readonly motion: Signal<boolean>;
   readonly theme: ReadonlySignal<Theme>;
   readonly reducedMotion: ReadonlySignal<boolean>;
+  /** Whether somebody is at the page. */
+  readonly present: ReadonlySignal<boolean>;
   readonly elements: ReadonlySignal<GraphElements | null>;
   readonly matches: ReadonlySignal<ReadonlySet<string> | null>;
   readonly navigate: (change: Partial<Route>) => void;
@@ -36,6 +38,8 @@ export interface StoreParts {
   readonly navigate: (change: Partial<Route>) => void;
   readonly theme: ReadonlySignal<Theme>;
   readonly reducedMotion: ReadonlySignal<boolean>;
+  /** Whether somebody is at the page. */
+  readonly present: ReadonlySignal<boolean>;
 }
 
 export function createStore(parts: StoreParts): Store {
@@ -63,14 +67,20 @@ export function createStore(parts: StoreParts): Store {
 
 /** Latest figures of a service; subscribes the reading component to every update. */
 export function serviceTraffic(store: Store, name: string): TrafficView {
-  const structure = store.graph.value?.services.find((service) => service.name === name);
-  return store.update.value?.services[name] ?? structure?.traffic ?? noTraffic;
+  return (
+    store.update.value?.services[name] ??
+    store.graph.value?.services.find((service) => service.name === name)?.traffic ??
+    noTraffic
+  );
 }
 
 /** Latest figures of an edge; subscribes the reading component to every update. */
 export function edgeTraffic(store: Store, id: string): TrafficView {
-  const structure = store.graph.value?.edges.find((edge) => edge.id === id);
-  return store.update.value?.edges[id] ?? structure?.traffic ?? noTraffic;
+  return (
+    store.update.value?.edges[id] ??
+    store.graph.value?.edges.find((edge) => edge.id === id)?.traffic ??
+    noTraffic
+  );
 }
 
 /** Why the figures are not complete, if they are not. */

@@ -69,11 +69,13 @@ function serviceColumns(trafficOf: TrafficOf): readonly Column<ServiceView>[] {
     },
     {
       name: 'Health',
+      wideOnly: true,
       sortKey: (service) => ['down', 'degraded', 'healthy'].indexOf(service.health),
       cell: (service) => <span class={`health-${service.health}`}>{service.health}</span>,
     },
     {
       name: 'Ready',
+      wideOnly: true,
       numeric: true,
       sortKey: (service) => service.instances.length,
       cell: (service) =>
@@ -94,9 +96,15 @@ function edgeColumns(trafficOf: TrafficOf): readonly Column<EdgeView>[] {
         </SelectLink>
       ),
     },
-    { name: 'Team', sortKey: (edge) => edge.team, cell: (edge) => <TeamMark team={edge.team} /> },
+    {
+      name: 'Team',
+      wideOnly: true,
+      sortKey: (edge) => edge.team,
+      cell: (edge) => <TeamMark team={edge.team} />,
+    },
     {
       name: 'Operations',
+      wideOnly: true,
       sortKey: (edge) => edge.operations.length,
       cell: (edge) => (
         <span title={edge.operations.map(({ operation }) => operation).join(', ')}>
@@ -157,6 +165,7 @@ const denialColumns: readonly Column<DenialGroup>[] = [
   },
   {
     name: 'Refused by',
+    wideOnly: true,
     cell: (group) => [...new Set(group.attempts.map((attempt) => attempt.refusedBy))].join(', '),
   },
   {
