@@ -41,6 +41,17 @@ export class TestPostgresql {
     return postgresqlUrl({ port: this.port, password: PASSWORD }, database);
   }
 
+  /** What a statement of the superuser finds in a service's database. */
+  async rows<Row extends pg.QueryResultRow>(database: string, text: string): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: this.adminUrl(database) });
+    await client.connect();
+    try {
+      return (await client.query<Row>(text)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
   /** Ends the server as a crash would. */
   async kill(): Promise<void> {
     await this.process.stop(0);
