@@ -102,8 +102,8 @@ export class Ledger {
 async function find(queries: Queries, id: string): Promise<StoredCharge> {
   const [row] = await queries.query<StoredCharge>(
     `select id, rider_id as "riderId", driver_id as "driverId", amount_cents as "amountCents",
-       exists (select from transactions where charge_id = id and kind = 'refund') as refunded
-     from charges where id = $1`,
+       exists (select from transactions t where t.charge_id = c.id and t.kind = 'refund') as refunded
+     from charges c where id = $1`,
     [id],
   );
   if (row === undefined) throw notFound(`charge ${id}`);
