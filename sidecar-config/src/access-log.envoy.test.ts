@@ -1,5 +1,5 @@
 import { serviceSpiffeId } from '@dotline/model/spiffe-id';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { TELEMETRY_PORT } from './names.js';
 import { bypass } from './testing/bypass.js';
 import { edgeOf, instanceOf, meshOf } from './testing/mesh.js';
@@ -16,6 +16,8 @@ const at = loopbackNetwork();
 const fareInstance = instanceOf('fare', { ...at(2), cell: 'cell-2', zone: 'zone-b' });
 const instances = [instanceOf('app', at(1)), fareInstance, instanceOf('gone', at(3))];
 const spiffeId = serviceSpiffeId(mesh.trustDomain, 'app');
+
+jest.setTimeout(30_000);
 
 let running: RunningMesh;
 let app: RealSidecar;
@@ -40,7 +42,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await running?.stop();
-});
+}, 20_000);
 
 const ABSENT = '-';
 const DECIMAL = /^\d+$/;
@@ -250,7 +252,7 @@ describe('a collector that refuses', () => {
     await running.collector.record({ path: '/v1/again', reporter: 'source' });
     await running.collector.record({ path: '/v1/again', reporter: 'destination' });
     expect(running.collector.refusals).toBe(0);
-  }, 20_000);
+  });
 
   it('takes each record once', () => {
     const keys = running.collector.records.map(

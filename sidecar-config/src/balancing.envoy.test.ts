@@ -1,5 +1,5 @@
 import type { Instance } from '@dotline/model/instance';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { eventually } from './testing/eventually.js';
 import { edgeOf, instanceOf, meshOf } from './testing/mesh.js';
 import type { RealSidecar } from './testing/real-sidecar.js';
@@ -14,6 +14,8 @@ const elsewhere = { cell: 'cell-2', zone: 'zone-b' };
 const near = instanceOf('fare', at(3));
 const far = instanceOf('fare', { ...at(4), ...elsewhere, id: 'fare-2' });
 const apps = [instanceOf('app', at(1)), instanceOf('app', { ...at(2), ...elsewhere, id: 'app-2' })];
+
+jest.setTimeout(30_000);
 
 let running: RunningMesh;
 let app: RealSidecar;
@@ -30,7 +32,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await running?.stop();
-});
+}, 20_000);
 
 /** How many of `count` requests each instance of the callee got; each must succeed. */
 async function spread(count: number): Promise<Record<string, number>> {

@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { InvalidAdminAddressError, identitySecretFiles, sidecarBootstrap } from './bootstrap.js';
+import {
+  InvalidAdminAddressError,
+  identitySecretFiles,
+  MisplacedIdentityError,
+  sidecarBootstrap,
+} from './bootstrap.js';
 import { instanceOf } from './testing/mesh.js';
 
 const input = {
@@ -47,6 +52,13 @@ describe('sidecarBootstrap', () => {
       expect(() => sidecarBootstrap({ ...input, instance })).toThrow(InvalidAdminAddressError);
     },
   );
+});
+
+describe('sidecarBootstrap with an identity elsewhere', () => {
+  it('is refused, because no resource would find it', () => {
+    const elsewhere = { ...input, identityDirectory: '/etc/certificates' };
+    expect(() => sidecarBootstrap(elsewhere)).toThrow(MisplacedIdentityError);
+  });
 });
 
 describe('identitySecretFiles', () => {

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { basename } from 'node:path';
 import { create, type JsonObject, type MessageInitShape, toJson } from '@bufbuild/protobuf';
 import type { Instance } from '@dotline/model/instance';
 import { platformSpiffeId } from '@dotline/model/spiffe-id';
@@ -24,6 +25,7 @@ import { tlsToPeer } from './mutual-tls.js';
 import { OwnCluster } from './names.js';
 import { overload } from './overload.js';
 import { singleEndpoint, type TcpEndpoint } from './own-clusters.js';
+import { SidecarPath } from './sidecar-directory.js';
 
 export { identitySecretFiles } from './identity-secret.js';
 
@@ -34,8 +36,19 @@ export interface BootstrapInput {
   readonly instance: Pick<Instance, 'id' | 'cell' | 'zone' | 'region' | 'adminAddress'>;
   /** Of the xDS server; the address may be a name. */
   readonly controlPlane: TcpEndpoint;
-  /** Absolute folder with the files of `identitySecretFiles` and the link `current`. */
+  /** Folder with the files of `identitySecretFiles` and the link `current`, in the sidecar's directory. */
   readonly identityDirectory: string;
+}
+
+/** An identity directory is not where the resources look for it. */
+export class MisplacedIdentityError extends Error {
+  override readonly name = 'MisplacedIdentityError';
+
+  constructor(readonly identityDirectory: string) {
+    super(
+      `identity directory ${identityDirectory} must be named ${SidecarPath.identity} and stand in the sidecar's working directory`,
+    );
+  }
 }
 
 /** An instance's admin address is not `host:port`. */
@@ -50,9 +63,12 @@ export class InvalidAdminAddressError extends Error {
 /**
  * The file that Envoy starts with, as JSON: who the sidecar is and where its control plane is; all
  * else comes over delta ADS. Start Envoy in the instance's `sidecarDirectory` with `--concurrency 1`.
- * @throws InvalidAdminAddressError
+ * @throws InvalidAdminAddressError, MisplacedIdentityError
  */
 export function sidecarBootstrap(input: BootstrapInput): string {
+  if (basename(input.identityDirectory) !== SidecarPath.identity) {
+    throw new MisplacedIdentityError(input.identityDirectory);
+  }
   const { instance } = input;
   const bootstrap = create(BootstrapSchema, {
     node: {
@@ -106,9 +122,7 @@ function controlPlaneCluster(input: BootstrapInput): MessageInitShape<typeof Clu
     },
     connectTimeout: milliseconds(1000),
     typedExtensionProtocolOptions: http2Upstream,
-    transportSocket: tlsToPeer(platformSpiffeId(input.trustDomain, 'control-plane'), {
-      identityDirectory: input.identityDirectory,
-    }),
+    transportSocket: tlsToPeer(platformSpiffeId(input.trustDomain, 'control-plane')),
     loadAssignment: singleEndpoint(OwnCluster.controlPlane, tcpAddress(address, port)),
   };
 }

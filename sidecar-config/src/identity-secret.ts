@@ -12,8 +12,8 @@ export const IdentitySecret = {
 
 /**
  * The files, by name, to put into an identity directory so that Envoy reads
- * `current/{certificate,key,bundle}.pem` from it and reads again whenever something is renamed
- * there, which is how `current` is swapped. Write them before Envoy starts; they never change.
+ * `current/{certificate,key,bundle}.pem` from it, and reads again within 5 s when the link `current`
+ * has been swapped by rename. Write them before Envoy starts; they never change.
  */
 export function identitySecretFiles(identityDirectory: string): Record<string, string> {
   const current = `${identityDirectory}/current`;

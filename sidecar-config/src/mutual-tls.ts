@@ -12,6 +12,7 @@ import {
   UpstreamTlsContextSchema,
 } from 'envoy-control-plane-ts/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb';
 import type { StringMatcherSchema } from 'envoy-control-plane-ts/gen/envoy/type/matcher/v3/string_pb';
+import { milliseconds } from './duration.js';
 import { IdentitySecret } from './identity-secret.js';
 import { SidecarPath } from './sidecar-directory.js';
 import { typedConfig } from './typed-config.js';
@@ -19,27 +20,18 @@ import { typedConfig } from './typed-config.js';
 type StringMatch = NonNullable<MessageInitShape<typeof StringMatcherSchema>['matchPattern']>;
 type TransportSocket = MessageInitShape<typeof TransportSocketSchema>;
 
+/** A certificate is renewed half an hour before its end; seconds do not matter. */
+const IDENTITY_POLL_MS = 5000;
+
 /** What a client or server says it speaks; a server that speaks no offered one ends the handshake. */
 type Alpn = 'h2' | 'http/1.1';
 
-/**
- * TLS to a peer that must be exactly `spiffeId`, with the sidecar's own certificate, which is in its
- * working directory unless `identityDirectory` says where.
- */
-export function tlsToPeer(
-  spiffeId: string,
-  {
-    alpn = 'h2',
-    identityDirectory = SidecarPath.identity,
-  }: {
-    readonly alpn?: Alpn;
-    readonly identityDirectory?: string;
-  } = {},
-): TransportSocket {
+/** TLS to a peer that must be exactly `spiffeId`, with the sidecar's own certificate. */
+export function tlsToPeer(spiffeId: string, alpn: Alpn = 'h2'): TransportSocket {
   return {
     name: 'envoy.transport_sockets.tls',
     configType: typedConfig(UpstreamTlsContextSchema, {
-      commonTlsContext: commonContext({ case: 'exact', value: spiffeId }, alpn, identityDirectory),
+      commonTlsContext: commonContext({ case: 'exact', value: spiffeId }, alpn),
     }),
   };
 }
@@ -53,7 +45,6 @@ export function tlsFromServices(trustDomain: string): TransportSocket {
       commonTlsContext: commonContext(
         { case: 'prefix', value: `spiffe://${trustDomain}/service/` },
         'h2',
-        SidecarPath.identity,
       ),
     }),
   };
@@ -62,7 +53,6 @@ export function tlsFromServices(trustDomain: string): TransportSocket {
 function commonContext(
   peer: StringMatch,
   alpn: Alpn,
-  identityDirectory: string,
 ): MessageInitShape<typeof CommonTlsContextSchema> {
   return {
     tlsParams: {
@@ -71,7 +61,7 @@ function commonContext(
       tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
     },
     alpnProtocols: [alpn],
-    tlsCertificateSdsSecretConfigs: [secretFile(IdentitySecret.certificate, identityDirectory)],
+    tlsCertificateSdsSecretConfigs: [secretFile(IdentitySecret.certificate)],
     validationContextType: {
       case: 'combinedValidationContext',
       value: {
@@ -80,22 +70,30 @@ function commonContext(
             { sanType: SubjectAltNameMatcher_SanType.URI, matcher: { matchPattern: peer } },
           ],
         },
-        validationContextSdsSecretConfig: secretFile(IdentitySecret.bundle, identityDirectory),
+        validationContextSdsSecretConfig: secretFile(IdentitySecret.bundle),
       },
     },
   };
 }
 
-function secretFile(
-  secret: { readonly name: string; readonly file: string },
-  directory: string,
-): MessageInitShape<typeof SdsSecretConfigSchema> {
+/**
+ * Polled, not watched: each watch takes one of the system's inotify instances (128 for each user,
+ * unless configured), and Envoy aborts when there is none left, at 8 instances a sidecar with 16
+ * sidecars on a host. Polling also covers the PEM files that the secret's file points at.
+ */
+function secretFile(secret: {
+  readonly name: string;
+  readonly file: string;
+}): MessageInitShape<typeof SdsSecretConfigSchema> {
   return {
     name: secret.name,
     sdsConfig: {
       configSourceSpecifier: {
         case: 'pathConfigSource',
-        value: { path: `${directory}/${secret.file}`, watchedDirectory: { path: directory } },
+        value: {
+          path: `${SidecarPath.identity}/${secret.file}`,
+          pollInterval: milliseconds(IDENTITY_POLL_MS),
+        },
       },
       resourceApiVersion: ApiVersion.V3,
     },

@@ -54,7 +54,7 @@ export function collectorClusters(
     create(ClusterSchema, {
       ...collector,
       name: OwnCluster.collectorHttp,
-      transportSocket: tlsToPeer(spiffeId, { alpn: 'http/1.1' }),
+      transportSocket: tlsToPeer(spiffeId, 'http/1.1'),
       typedExtensionProtocolOptions: http1Upstream,
       loadAssignment: singleEndpoint(OwnCluster.collectorHttp, tcpAddress(http.address, http.port)),
     }),

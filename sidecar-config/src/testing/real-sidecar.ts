@@ -90,6 +90,11 @@ export class RealSidecar {
     });
   }
 
+  /** Process id of Envoy. */
+  get pid(): number {
+    return this.envoy.pid ?? 0;
+  }
+
   /** Text from Envoy's admin interface. */
   async admin(path: string): Promise<string> {
     const [host = '', port = ''] = this.instance.adminAddress.split(':');
@@ -108,7 +113,9 @@ export class RealSidecar {
     await eventually(
       `sidecar ${this.instance.id}`,
       async () => {
-        if (this.envoy.exitCode !== null) throw new Error(await this.log());
+        if (this.envoy.exitCode !== null || this.envoy.signalCode !== null) {
+          throw new Error(await this.log());
+        }
         const listeners = await this.admin('/listeners');
         const ready = (await this.admin('/ready')).startsWith('LIVE');
         return ready && ['inbound', 'outbound'].every((name) => listeners.includes(`${name}::`))

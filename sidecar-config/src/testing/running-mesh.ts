@@ -66,7 +66,12 @@ export class RunningMesh {
       mutualTls(await identityOf('control-plane')),
     );
     running.publish(options.edges);
-    await running.#startSidecars(options.absent ?? []);
+    try {
+      await running.#startSidecars(options.absent ?? []);
+    } catch (error) {
+      await running.stop();
+      throw error;
+    }
     return running;
   }
 
@@ -95,7 +100,7 @@ export class RunningMesh {
 
   async stop(): Promise<void> {
     await Promise.all([...this.#sidecars.values()].map((sidecar) => sidecar.stop()));
-    await this.#xds.close({ graceMs: 0 });
+    await this.#xds.close();
     this.collector.stop();
     await rm(this.runDirectory, { recursive: true, force: true });
   }
