@@ -26,8 +26,8 @@ import { StreamBoard } from './stream-board.js';
 
 /** Whoever misses an event sees the change so much later. */
 const POLL_MS = 2_000;
-/** In polls. */
-const INSTANCES_EVERY = 5;
+/** In polls; also how often a mesh directory is read that cannot be watched. */
+const SLOW_EVERY = 5;
 const XDS_GRACE_MS = 2_000;
 
 /** One replica of the control plane: its parts, who tells whom, and the order of start and stop. */
@@ -48,6 +48,7 @@ export class ControlPlane {
   #api: Server | undefined;
   #serving: Promise<void> = Promise.resolve();
   #watcher: MeshWatcher | undefined;
+  #watchFailed = false;
 
   constructor(
     private readonly settings: Settings,
@@ -138,7 +139,12 @@ export class ControlPlane {
     this.#watcher = await MeshWatcher.start(
       settings.meshDirectory,
       () => void this.#publisher.publish(),
-      (error) => log.error({ err: error }, 'the mesh directory cannot be watched'),
+      (error) => {
+        if (!this.#watchFailed) {
+          log.error({ err: error }, 'the mesh directory cannot be watched: it is read every 10 s');
+        }
+        this.#watchFailed = true;
+      },
     );
     await this.#publisher.publish();
     void this.#poll();
@@ -227,7 +233,9 @@ export class ControlPlane {
       await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       await this.#attempt(() => this.#live.refresh());
-      if (count % INSTANCES_EVERY === 0) await this.#attempt(() => this.#registry.load());
+      if (count % SLOW_EVERY !== 0) continue;
+      await this.#attempt(() => this.#registry.load());
+      if (this.#watchFailed) await this.#publisher.publish();
     }
   }
 

@@ -1,4 +1,13 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  it,
+  jest,
+} from '@jest/globals';
 import pg from 'pg';
 import { pino } from 'pino';
 import { InstanceConflictError, InstanceRegistry } from './instance-registry.js';
@@ -7,6 +16,8 @@ import { migrate } from './schema.js';
 import { eventually } from './testing/eventually.js';
 import { startTestDatabase, type TestDatabase } from './testing/test-database.js';
 import { testInstance } from './testing/test-revision.js';
+
+jest.setTimeout(120_000);
 
 const A1 = testInstance('a', 1);
 const B1 = testInstance('b', 1);
@@ -23,7 +34,7 @@ beforeAll(async () => {
   // Connections that are closing may still hear that the server stops.
   pool.on('error', () => undefined);
   await migrate(pool);
-}, 60_000);
+});
 
 afterAll(async () => {
   await pool.end();

@@ -1,11 +1,13 @@
 import { appendFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { execa } from 'execa';
 import { MeshWatcher } from './mesh-watcher.js';
 import { eventually } from './testing/eventually.js';
 import { GUESTS_NEED, GUESTS_NOTHING, TestMesh } from './testing/test-mesh.js';
+
+jest.setTimeout(120_000);
 
 const GUESTS = 'policies/teams/guests/guests.rego';
 /** Longer than any event takes; how long silence must last to count. */
@@ -145,5 +147,5 @@ async function watch(directory = mesh.directory): Promise<void> {
 }
 
 async function changed(times: number): Promise<void> {
-  await eventually(`change ${times}`, () => (changes >= times ? true : undefined), 3_000);
+  await eventually(`change ${times}`, () => (changes >= times ? true : undefined));
 }

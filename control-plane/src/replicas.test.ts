@@ -1,7 +1,7 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { readRollouts } from './revision-store.js';
 import { eventually } from './testing/eventually.js';
@@ -10,6 +10,8 @@ import { freePort, startTestDatabase, type TestDatabase } from './testing/test-d
 import { GUESTS_NEED, GUESTS_NOTHING, TestMesh } from './testing/test-mesh.js';
 import { TestProcess } from './testing/test-process.js';
 import { testInstance } from './testing/test-revision.js';
+
+jest.setTimeout(120_000);
 
 const GUESTS = 'policies/teams/guests/guests.rego';
 
@@ -40,7 +42,7 @@ beforeAll(async () => {
   second = await TestControlPlane.create({ ...common, meshDirectory: checkout });
   await Promise.all([first.start(), second.start()]);
   await Promise.all([first.ready(), second.ready()]);
-}, 90_000);
+});
 
 afterAll(async () => {
   await Promise.all([first?.remove(), second?.remove()]);
@@ -49,7 +51,7 @@ afterAll(async () => {
   await database?.remove();
   await mesh?.remove();
   await rm(checkout, { recursive: true, force: true });
-}, 30_000);
+});
 
 describe('two replicas', () => {
   it('that start together on one content have one revision', async () => {
@@ -60,7 +62,7 @@ describe('two replicas', () => {
   it('follow each other by events, well before the next poll', async () => {
     await mesh.save(GUESTS, GUESTS_NEED);
     await followed(await changed(first));
-  }, 20_000);
+  });
 
   it('follow each other without Valkey too', async () => {
     await valkey.stop();
@@ -68,18 +70,16 @@ describe('two replicas', () => {
     await mesh.save(GUESTS, GUESTS_NOTHING);
     await followed(await changed(first, before));
     expect(await readRollouts(pool, 10)).toHaveLength(3);
-  }, 20_000);
+  });
 
   it('know the instances of hosts that speak to the other', async () => {
     const instances = [testInstance('greeter', 1)];
     const answer = await first.call('PUT', '/v1/instances', { host: 'h1', instances });
     expect(answer.status).toBe(204);
-    await eventually(
-      'the instance at the second replica',
-      async () => ((await second.metric('dotline_instances')) === 1 ? true : undefined),
-      15_000,
+    await eventually('the instance at the second replica', async () =>
+      (await second.metric('dotline_instances')) === 1 ? true : undefined,
     );
-  }, 20_000);
+  });
 });
 
 async function idOf(replica: TestControlPlane): Promise<string> {

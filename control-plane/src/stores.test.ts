@@ -2,7 +2,7 @@ import type { Edge } from '@dotline/model/edge';
 import type { Instance } from '@dotline/model/instance';
 import type { Mesh } from '@dotline/model/mesh';
 import { makeRevision, type Revision } from '@dotline/model/revision';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { readInstances, writeHostInstances } from './instance-store.js';
 import { clearMeshProblems, readMeshProblems, writeMeshProblems } from './mesh-error-store.js';
@@ -24,6 +24,8 @@ import {
 } from './sidecar-store.js';
 import { startTestDatabase, type TestDatabase } from './testing/test-database.js';
 
+jest.setTimeout(120_000);
+
 let database: TestDatabase;
 let pool: pg.Pool;
 
@@ -32,7 +34,7 @@ beforeAll(async () => {
   pool = new pg.Pool({ connectionString: database.url });
   // Connections that are closing may still hear that the server stops.
   pool.on('error', () => undefined);
-}, 60_000);
+});
 
 afterAll(async () => {
   await pool.end();

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 50;
+/** Long, since a busy machine is no failure; only what never happens waits for it. */
+const TIMEOUT_MS = 40_000;
 
 /**
  * Looks until `look` gives something other than `undefined`.
@@ -9,7 +11,7 @@ const POLL_MS = 50;
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | undefined> | T | undefined,
-  timeoutMs = 10_000,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<T> {
   const endMs = Date.now() + timeoutMs;
   let failure: unknown;

