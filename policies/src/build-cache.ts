@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ALLOWED_BUILTINS } from './allowed-builtins.js';
@@ -7,9 +17,12 @@ import type { BuiltUnit } from './build-unit.js';
 import type { PolicyUnit } from './policy-unit.js';
 
 /** Raised whenever the same Rego would be compiled to something else, or stored in another form. */
-const FORMAT = 1;
+const FORMAT = 2;
 const ENTRIES_MAX = 1_000;
 const ENTRIES_KEPT = 800;
+
+/** SHA-256 of the WebAssembly, so that a file that a crash cut short is not taken for a policy. */
+const Stored = z.object({ wasm: z.string().exactOptional() });
 
 const Facts = z.object({
   rules: z.array(
@@ -30,12 +43,12 @@ export function buildKey(opaVersion: string, unit: PolicyUnit): string {
   const { owner, package: name, emits, sources } = unit;
   const files = sources.map(({ file, text }) => [file, text]);
   const inputs = [FORMAT, opaVersion, [...ALLOWED_BUILTINS], owner, name, emits, files];
-  return createHash('sha256').update(JSON.stringify(inputs)).digest('hex');
+  return sha256(JSON.stringify(inputs));
 }
 
 /**
  * Successful builds on disk, one folder for each key; shared by processes, because a folder appears by
- * rename, complete, and the same key always holds the same content. Past a thousand builds the oldest go.
+ * rename, complete, and the same key always holds the same content. Past a thousand builds those go that were not used for the longest time.
  */
 export class BuildCache {
   constructor(readonly directory: string) {}
@@ -43,9 +56,14 @@ export class BuildCache {
   async find(key: string): Promise<BuiltUnit | undefined> {
     try {
       const folder = join(this.directory, key);
-      const facts = Facts.parse(JSON.parse(await readFile(join(folder, 'facts.json'), 'utf8')));
-      if (facts.entrypoints.length === 0) return { facts };
-      return { facts, wasm: await readFile(join(folder, 'policy.wasm')) };
+      const json: unknown = JSON.parse(await readFile(join(folder, 'facts.json'), 'utf8'));
+      const facts = Facts.parse(json);
+      const { wasm: digest } = Stored.parse(json);
+      const wasm = digest === undefined ? undefined : await readFile(join(folder, 'policy.wasm'));
+      if (wasm !== undefined && sha256(wasm) !== digest) return undefined;
+      // Pruning spares what was used lately.
+      await utimes(folder, new Date(), new Date());
+      return { facts, ...(wasm === undefined ? {} : { wasm }) };
     } catch {
       // Absent, being pruned or damaged: all mean "build it again".
       return undefined;
@@ -56,8 +74,10 @@ export class BuildCache {
     await mkdir(this.directory, { recursive: true });
     const unfinished = await mkdtemp(join(this.directory, 'unfinished-'));
     try {
-      await writeFile(join(unfinished, 'facts.json'), JSON.stringify(built.facts));
-      if (built.wasm !== undefined) await writeFile(join(unfinished, 'policy.wasm'), built.wasm);
+      const { facts, wasm } = built;
+      const stored = wasm === undefined ? facts : { ...facts, wasm: sha256(wasm) };
+      await writeFile(join(unfinished, 'facts.json'), JSON.stringify(stored));
+      if (wasm !== undefined) await writeFile(join(unfinished, 'policy.wasm'), wasm);
       await this.#replace(unfinished, join(this.directory, key));
     } finally {
       await rm(unfinished, { recursive: true, force: true });
@@ -94,4 +114,8 @@ export class BuildCache {
       await rm(path, { recursive: true, force: true });
     }
   }
+}
+
+function sha256(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
 }

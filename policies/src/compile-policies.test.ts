@@ -1,51 +1,21 @@
-import { rm } from 'node:fs/promises';
-import { formatProblem, MeshError } from '@dotline/model/mesh-error';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { execa } from 'execa';
 import { catalogOf } from './catalog.js';
-import { type CompiledPolicies, type CompileFacts, PolicyCompiler } from './compile-policies.js';
-import { meshOf, POLICIES, SKETCHES, writeFiles, writeFolder } from './mesh-fixture.js';
-import { OpaError } from './opa-error.js';
+import { CompileFixture } from './compile-fixture.js';
+import { meshOf, POLICIES, writeFiles } from './mesh-fixture.js';
 
 // Real OPA processes on a machine that may have other work.
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
-const opaPath = process.env.OPA_PATH ?? 'opa';
-const folders: string[] = [];
-let cacheDirectory: string;
-let compiler: PolicyCompiler;
-
+let fixture: CompileFixture;
 beforeAll(async () => {
-  cacheDirectory = await temporary({});
-  compiler = new PolicyCompiler({ opaPath, cacheDirectory });
+  fixture = await CompileFixture.create();
 });
-afterAll(async () => {
-  await compiler.close();
-  for (const folder of folders) await rm(folder, { recursive: true, force: true });
-});
-
-async function temporary(files: Readonly<Record<string, string>>): Promise<string> {
-  const folder = await writeFolder(files);
-  folders.push(folder);
-  return folder;
-}
-
-/** Compiles the small mesh with some files changed or added. */
-async function compile(files: Readonly<Record<string, string>> = {}): Promise<CompiledPolicies> {
-  const directory = await temporary({ ...POLICIES, ...files });
-  return compiler.compile(meshOf(directory));
-}
-
-/** The problems of the small mesh with some files changed or added, one line each. */
-async function problemsOf(files: Readonly<Record<string, string>>): Promise<string[]> {
-  const error: unknown = await compile(files).catch((thrown: unknown) => thrown);
-  if (!(error instanceof MeshError)) throw new Error('compiled', { cause: error });
-  return error.problems.map(formatProblem);
-}
+afterAll(() => fixture.remove());
 
 describe('edges', () => {
   it('are needs that somebody grants, with the rule of each side', async () => {
-    const { edges, findings, refused } = await compile();
+    const { edges, findings, refused } = await fixture.compile();
     expect(
       edges.map(({ id, operations }) => [id, operations.map((each) => each.operation)]),
     ).toEqual([
@@ -71,7 +41,7 @@ describe('edges', () => {
   });
 
   it('do not exist where one side is missing; findings say so', async () => {
-    const { edges, findings } = await compile({
+    const { edges, findings } = await fixture.compile({
       'policies/teams/pricing/policy.rego': `package mesh.teams.pricing
 
 grants contains {"operation": "promotions.list", "caller": {"service": "rider-app"}}
@@ -93,7 +63,7 @@ grants contains {"operation": "promotions.list", "caller": {"service": "rider-ap
   });
 
   it('do not exist where a shipped guardrail refuses them', async () => {
-    const { edges, refused, findings } = await compile({
+    const { edges, refused, findings } = await fixture.compile({
       'policies/teams/rides/more.rego': `package mesh.teams.rides
 
 needs contains {"service": "orders", "operation": "profile.get-phone"}
@@ -157,7 +127,7 @@ allow contains {"service": service.name, "operation": "promotions.list"} if {
 }
 `,
     };
-    const { edges } = await compile(baseline);
+    const { edges } = await fixture.compile(baseline);
     const witness = {
       team: 'platform',
       file: 'policies/platform/baseline.rego',
@@ -170,7 +140,7 @@ allow contains {"service": service.name, "operation": "promotions.list"} if {
       { operation: 'promotions.list', need: witness, grant: witness },
     ]);
 
-    const guarded = await compile({
+    const guarded = await fixture.compile({
       ...baseline,
       'policies/platform/ours.rego': `package mesh.platform.guardrails
 
@@ -187,8 +157,8 @@ deny contains {"caller": "profile", "operation": "promotions.list", "reason": "n
   });
 
   it('are none in a mesh without policies', async () => {
-    const directory = await temporary({ 'mesh.yaml': '' });
-    expect(await compiler.compile(meshOf(directory))).toEqual({
+    const directory = await fixture.folder({ 'mesh.yaml': '' });
+    expect(await fixture.compiler.compile(meshOf(directory))).toEqual({
       needs: [],
       grants: [],
       baseline: [],
@@ -199,209 +169,15 @@ deny contains {"caller": "profile", "operation": "promotions.list", "reason": "n
   });
 
   it('are plain data', async () => {
-    const compiled = await compile();
+    const compiled = await fixture.compile();
     expect(JSON.parse(JSON.stringify(compiled))).toEqual(compiled);
-  });
-});
-
-describe('every problem is named with its file, its line and a way out', () => {
-  const bad = 'policies/teams/rides/bad.rego';
-  const cases: [what: string, rego: string, ...problems: string[]][] = [
-    [
-      'a syntax error',
-      'package mesh.teams.rides\n\nneeds contains {',
-      `${bad}:3: unexpected eof token`,
-      `${bad}:3: unexpected eof token: expected rule key term (e.g., needs contains <VALUE> { ... })`,
-    ],
-    [
-      'a missing if',
-      'package mesh.teams.rides\n\nneeds contains 1 { true }',
-      `${bad}:3: \`if\` keyword is required before rule body (write "… if { … }")`,
-    ],
-    [
-      'a foreign package',
-      '# Mine!\npackage mesh.teams.pricing',
-      `${bad}:2: package mesh.teams.pricing is not team rides's to define (files in this folder start with "package mesh.teams.rides")`,
-    ],
-    [
-      'a package whose name merely starts like the own one',
-      'package mesh.teams.rides_two',
-      `${bad}:1: package mesh.teams.rides_two is not team rides's to define (files in this folder start with "package mesh.teams.rides")`,
-    ],
-    [
-      "another team's service as caller",
-      'package mesh.teams.rides\n\nneeds contains {"service": "fare", "operation": "profile.get"}',
-      `${bad}:3: fare belongs to team pricing; team rides cannot speak for it (the rule belongs into policies/teams/pricing/)`,
-    ],
-    [
-      "a grant of another team's operation",
-      'package mesh.teams.rides\n\ngrants contains {"operation": "fare.estimate", "caller": {"team": "rides"}}',
-      `${bad}:3: fare belongs to team pricing; team rides cannot speak for it (the rule belongs into policies/teams/pricing/)`,
-    ],
-    [
-      'unknown names',
-      `package mesh.teams.rides
-
-needs contains {"service": "oders", "operation": "fare.estmate"}
-needs contains {"service": "orders", "operation": "profile.remove-everything"}
-grants contains {"operation": "orders.get", "caller": {"team": "pricng"}}
-grants contains {"operation": "orders.get", "caller": {"tier": "vital"}}`,
-      `${bad}:3: unknown service oders (did you mean orders?)`,
-      `${bad}:3: unknown operation fare.estmate (did you mean fare.estimate?)`,
-      `${bad}:4: unknown operation profile.remove-everything (profile offers: profile.get, profile.get-phone)`,
-      `${bad}:5: unknown team pricng (did you mean pricing?)`,
-      `${bad}:6: unknown tier vital`,
-    ],
-    [
-      'elements of another shape',
-      `package mesh.teams.rides
-
-needs contains "fare.estimate"
-needs contains {"service": "orders", "operation": "fare.estimate", "why": "price"}
-grants contains {"operation": "orders.get", "caller": "rider-app"}`,
-      `${bad}:3: needs contains "fare.estimate" (an element is {"service": "…", "operation": "<service>.<operation>"})`,
-      `${bad}:4: needs contains {"operation":"fare.estimate","service":"orders","why":"price"} (an element is {"service": "…", "operation": "<service>.<operation>"})`,
-      `${bad}:5: grants contains {"caller":"rider-app","operation":"orders.get"} (an element is {"operation": "<service>.<operation>", "caller": {"service" | "team" | "tier" | "product": "…"}})`,
-    ],
-    [
-      'a forbidden builtin',
-      'package mesh.teams.rides\n\nneeds contains x if x := http.send({"method": "get", "url": "http://localhost"}).body',
-      `${bad}:3: undefined function http.send (only deterministic builtins that WebAssembly provides may be used, see docs/guides/policies.md)`,
-    ],
-    [
-      'a clock',
-      'package mesh.teams.rides\n\nnight if time.now_ns() > 0',
-      `${bad}:3: undefined function time.now_ns (only deterministic builtins that WebAssembly provides may be used, see docs/guides/policies.md)`,
-    ],
-    [
-      'a recursive rule',
-      'package mesh.teams.rides\n\na if b\n\nb if a',
-      `${bad}:3: rule data.mesh.teams.rides.a is recursive: data.mesh.teams.rides.a -> data.mesh.teams.rides.b -> data.mesh.teams.rides.a (a rule may not use itself, not even through others)`,
-      `${bad}:5: rule data.mesh.teams.rides.b is recursive: data.mesh.teams.rides.b -> data.mesh.teams.rides.a -> data.mesh.teams.rides.b (a rule may not use itself, not even through others)`,
-    ],
-    [
-      'a conflict between two values',
-      `package mesh.teams.rides
-
-limit := 1 if count(data.catalog.services) > 1
-
-limit := 2 if count(data.catalog.services) > 2
-
-needs contains {"service": "orders", "operation": "fare.get-estimate"} if limit > 0`,
-      `${bad}:5: cannot be evaluated: var assignment conflict`,
-    ],
-    [
-      'a conflict inside an emitting rule',
-      `package mesh.teams.rides
-
-grants contains {"operation": "orders.get", "caller": {"team": "pricing"}} if {
-	some _ in [1]
-	count({"key": value | some value in [1, 2]}) > 0
-}`,
-      `${bad}:5: cannot be evaluated: object insert conflict`,
-    ],
-    [
-      'a file with only comments',
-      '# later\n',
-      `${bad}:1: empty module (start the file with its package, or delete it)`,
-    ],
-    ['an empty file', '', `${bad}:1: empty module (start the file with its package, or delete it)`],
-    [
-      'a set in another form',
-      'package mesh.teams.rides.extra\n\nneeds := {1}',
-      `${bad}:3: needs has no effect in package mesh.teams.rides.extra (move the rule to package mesh.teams.rides, or give it another name)`,
-    ],
-    [
-      'what a policy cannot see',
-      'package mesh.teams.rides\n\na if data.mesh.teams.pricing.grants\n\nb if input.candidates\n\nc := data[x] if x := "catalog"',
-      `${bad}:3: data.mesh.teams.pricing.grants is not visible here (policies see data.catalog and data.mesh.teams.rides)`,
-      `${bad}:5: team policies have no input (needs and grants follow from data.catalog alone)`,
-      `${bad}:7: data as a whole is not visible here (policies see data.catalog and data.mesh.teams.rides)`,
-    ],
-    [
-      "the compiler's own names",
-      'package mesh.teams.rides\n\ndotline_needs contains 1',
-      `${bad}:3: dotline_needs: names that start with dotline_ are reserved`,
-    ],
-    [
-      'an unused import',
-      'package mesh.teams.rides\n\nimport data.catalog',
-      `${bad}:3: import data.catalog unused`,
-    ],
-    [
-      'two bodies of one head',
-      'package mesh.teams.rides\n\nneeds contains {"service": "orders", "operation": "fare.estimate"} if { true } { 1 == 1 }',
-      `${bad}:3: needs must be a set to which each rule adds (write "needs contains {…} if { … }", one rule for each body)`,
-    ],
-  ];
-
-  it.each(cases)('%s', async (_what, rego, ...problems) => {
-    expect(await problemsOf({ [bad]: rego })).toEqual(problems);
-  });
-
-  it('a set as one value', async () => {
-    const file = 'policies/teams/pricing/policy.rego';
-    const rego = 'package mesh.teams.pricing\n\ngrants := {1}';
-    expect(await problemsOf({ [file]: rego })).toEqual([
-      `${file}:3: grants must be a set to which each rule adds (write "grants contains {…} if { … }", one rule for each body)`,
-    ]);
-  });
-
-  it('files outside of any team, or of an unknown one', async () => {
-    expect(
-      await problemsOf({
-        'policies/teams/loose.rego': 'package mesh.teams.rides',
-        'policies/teams/ride/needs.rego': 'package mesh.teams.ride',
-      }),
-    ).toEqual([
-      'policies/teams/loose.rego:1: belongs to no team (move it to policies/teams/<team>/)',
-      'policies/teams/ride/needs.rego:1: unknown team ride (did you mean rides?)',
-    ]);
-  });
-
-  it('platform rules of a wrong name or shape', async () => {
-    const file = 'policies/platform/ours.rego';
-    expect(await problemsOf({ [file]: 'package mesh.platform.other\n\ndeny contains 1' })).toEqual([
-      `${file}:3: deny has no effect in package mesh.platform.other (move the rule to package mesh.platform.guardrails, or give it another name)`,
-    ]);
-    expect(
-      await problemsOf({ [file]: 'package mesh.platform.guardrails\n\ndeny contains "all"' }),
-    ).toEqual([
-      `${file}:3: deny contains "all" (an element is {"caller": "…", "operation": "<service>.<operation>", "reason": "…"})`,
-    ]);
-  });
-
-  it('all of them at once, of every team', async () => {
-    const problems = await problemsOf({
-      [bad]: 'package mesh.teams.rides\n\nneeds contains 1',
-      'policies/teams/pricing/policy.rego': 'package mesh.teams.rides',
-      'policies/teams/identity-and-trust/policy.rego': 'package',
-    });
-    expect(problems.map((problem) => problem.split(': ')[0])).toEqual([
-      'policies/teams/identity-and-trust/policy.rego:1',
-      'policies/teams/pricing/policy.rego:1',
-      `${bad}:3`,
-    ]);
-  });
-
-  it('a policy that would not end or needs too much memory ends itself', async () => {
-    const [problem] = await problemsOf({
-      [bad]: `package mesh.teams.rides
-
-needs contains {"service": "orders", "operation": "fare.estimate"} if {
-	some a, b in numbers.range(1, 100000)
-	some c in numbers.range(1, 100000)
-	a * b * c < 0
-}`,
-    });
-    expect(problem).toMatch(/^policies\/teams\/rides\/bad\.rego:3: cannot be evaluated: /);
   });
 });
 
 describe('witnesses', () => {
   it('are exact for every form of a rule', async () => {
     const file = 'policies/teams/rides/forms.rego';
-    const { needs } = await compile({
+    const { needs } = await fixture.compile({
       'policies/teams/rides/needs.rego': 'package mesh.teams.rides\n',
       [file]: `# METADATA
 # title: The package
@@ -453,7 +229,7 @@ needs contains {"service": "rider-app", "operation": $"profile.{part}"} if part 
 
   it('stay two when two rules emit the same; the smallest proves the edge', async () => {
     const need = 'needs contains {"service": "orders", "operation": "fare.estimate"}';
-    const { needs, edges } = await compile({
+    const { needs, edges } = await fixture.compile({
       'policies/teams/rides/needs.rego': `package mesh.teams.rides\n\n\n${need}\n\n${need}\n`,
       'policies/teams/rides/also.rego': `package mesh.teams.rides\n\n\n\n\n\n\n${need}\n`,
     });
@@ -465,8 +241,37 @@ needs contains {"service": "rider-app", "operation": $"profile.{part}"} if part 
     expect(edges[0]?.operations[0]?.need.file).toBe('policies/teams/rides/also.rego');
   });
 
+  it('carry the commit of their file, guardrails included', async () => {
+    const deny = 'policies/platform/ours.rego';
+    const directory = await fixture.folder({
+      ...POLICIES,
+      [deny]: `package mesh.platform.guardrails
+
+deny contains {"caller": "orders", "operation": "fare.estimate", "reason": "no"}
+`,
+    });
+    const git = async (...args: string[]) => {
+      const identity = ['-c', 'user.name=T', '-c', 'user.email=t@example.com'];
+      return (await execa('git', [...identity, ...args], { cwd: directory })).stdout;
+    };
+    await git('init', '-q');
+    await git('add', '-A');
+    await git('commit', '-q', '-m', 'Policies');
+    const commit = await git('rev-parse', 'HEAD');
+    const pricing = 'policies/teams/pricing/policy.rego';
+    await writeFiles(directory, { [pricing]: `${POLICIES[pricing]}\n# Not committed.\n` });
+    const { needs, grants, refused } = await fixture.compiler.compile(meshOf(directory));
+    expect(new Set(needs.map(({ witness }) => witness.commit))).toEqual(new Set([commit]));
+    for (const { witness } of grants) {
+      expect(witness.commit).toBe(witness.file === pricing ? undefined : commit);
+    }
+    expect(refused.map(({ guardrail }) => [guardrail.file, guardrail.commit])).toEqual([
+      [deny, commit],
+    ]);
+  });
+
   it('leave out tests', async () => {
-    const { needs } = await compile({
+    const { needs } = await fixture.compile({
       'policies/teams/rides/more_test.rego': `package mesh.teams.rides
 
 needs contains {"service": "orders", "operation": "fare.get-estimate"}
@@ -505,8 +310,8 @@ grants contains {"operation": operation, "caller": {kind: name}} if {
 }
 `;
 
-    const { needs, grants } = await compile({ [file]: text });
-    const folder = await temporary({
+    const { needs, grants } = await fixture.compile({ [file]: text });
+    const folder = await fixture.folder({
       ...POLICIES,
       [file]: text,
       'catalog.json': JSON.stringify({ catalog: catalogOf(meshOf('/nowhere')) }),
@@ -514,7 +319,7 @@ grants contains {"operation": operation, "caller": {kind: name}} if {
     const rides = 'policies/teams/rides';
     const query = '[data.mesh.teams.rides.needs, data.mesh.teams.rides.grants]';
     const { stdout } = await execa(
-      opaPath,
+      fixture.opaPath,
       ['eval', '--format', 'raw', '--data', rides, '--data', 'catalog.json', query],
       { cwd: folder },
     );
@@ -533,101 +338,4 @@ grants contains {"operation": operation, "caller": {kind: name}} if {
     const pairs = Object.entries(value as object).sort(([a], [b]) => (a < b ? -1 : 1));
     return JSON.stringify(Object.fromEntries(pairs));
   }
-});
-
-describe('a compiler that is used again', () => {
-  it('does only what changed, and answers as a new one', async () => {
-    const directory = await temporary(POLICIES);
-    const own = await temporary({});
-    const facts: CompileFacts[] = [];
-    const compiler = new PolicyCompiler({
-      opaPath,
-      cacheDirectory: own,
-      log: (_message, each) => facts.push(each),
-    });
-    const compileAndCount = async (sketches = SKETCHES) => {
-      const compiled = await compiler.compile(meshOf(directory, sketches));
-      const fresh = new PolicyCompiler({ opaPath, cacheDirectory });
-      expect(compiled).toEqual(await fresh.compile(meshOf(directory, sketches)));
-      const { built, evaluated } = facts.at(-1) ?? { built: -1, evaluated: -1 };
-      return { built, evaluated };
-    };
-
-    // Three teams and the platform.
-    expect(await compileAndCount()).toEqual({ built: 4, evaluated: 4 });
-    expect(await compileAndCount()).toEqual({ built: 0, evaluated: 0 });
-
-    await writeFiles(directory, {
-      'policies/teams/pricing/policy.rego':
-        'package mesh.teams.pricing\n\ngrants contains {"operation": "fare.estimate", "caller": {"service": "orders"}}\n',
-    });
-    // The guardrails see another candidate.
-    expect(await compileAndCount()).toEqual({ built: 1, evaluated: 2 });
-
-    await writeFiles(directory, {
-      'policies/teams/pricing/policy.rego': 'package mesh.teams.fare\n',
-    });
-    await expect(compiler.compile(meshOf(directory))).rejects.toBeInstanceOf(MeshError);
-    await rm(`${directory}/policies/teams/pricing`, { recursive: true });
-    expect(await compileAndCount()).toMatchObject({ built: 0 });
-
-    // Another catalog: only the units that look at it are evaluated again (rides and the guardrails).
-    const catalog = [...SKETCHES, { name: 'ledger', team: 'rides' }];
-    expect(await compileAndCount(catalog)).toEqual({ built: 0, evaluated: 2 });
-  });
-
-  it('finds compiled policies on disk, and compiles them again when they are damaged or gone', async () => {
-    const directory = await temporary(POLICIES);
-    const own = await temporary({});
-    const built = async () => {
-      let count = -1;
-      const compiler = new PolicyCompiler({
-        opaPath,
-        cacheDirectory: own,
-        log: (_message, facts) => {
-          count = facts.built;
-        },
-      });
-      expect((await compiler.compile(meshOf(directory))).edges).toHaveLength(4);
-      return count;
-    };
-    expect(await built()).toBe(4);
-    expect(await built()).toBe(0);
-    await rm(`${own}/policies`, { recursive: true });
-    expect(await built()).toBe(4);
-  });
-
-  it('compiles concurrently', async () => {
-    const directory = await temporary(POLICIES);
-    const compiler = new PolicyCompiler({ opaPath, cacheDirectory: await temporary({}) });
-    const mesh = meshOf(directory);
-    const [first, ...others] = await Promise.all([1, 2, 3].map(() => compiler.compile(mesh)));
-    for (const other of others) expect(other).toEqual(first);
-  });
-});
-
-describe('without the right OPA', () => {
-  const compileWith = async (path: string) => {
-    const directory = await temporary(POLICIES);
-    return new PolicyCompiler({ opaPath: path, cacheDirectory }).compile(meshOf(directory));
-  };
-
-  it('says which one to install', async () => {
-    const error: unknown = await compileWith('/nowhere/opa').catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(OpaError);
-    expect(error).toMatchObject({ code: 'missing', opaPath: '/nowhere/opa' });
-    expect(String(error)).toMatch(/install OPA 1\.22 .*OPA_PATH/);
-  });
-
-  it.each(['Version: 0.70.0', 'Version: 1.4.2', 'Version: 2.0.0'])(
-    'refuses %s',
-    async (version) => {
-      const folder = await temporary({ opa: `#!/bin/sh\necho '${version}'\n` });
-      const { chmod } = await import('node:fs/promises');
-      await chmod(`${folder}/opa`, 0o755);
-      await expect(compileWith(`${folder}/opa`)).rejects.toMatchObject({
-        code: 'unsupported-version',
-      });
-    },
-  );
 });

@@ -11,8 +11,12 @@ export interface EvaluationRequest {
   readonly input?: unknown;
 }
 
-/** `results[entrypoint]` is what the entrypoint is; absent when it is undefined. */
+/**
+ * `started` comes first, when the thread is up and turns to the request, then one of the others.
+ * `results[entrypoint]` is what the entrypoint is; absent when it is undefined.
+ */
 export type EvaluationAnswer =
+  | { readonly id: number; readonly started: true }
   | { readonly id: number; readonly results: Readonly<Record<string, unknown>> }
   | { readonly id: number; readonly error: string };
 
@@ -21,6 +25,7 @@ const MEMORY_PAGES_MAX = 4096;
 const MEMORY_PAGES_INITIAL = 16;
 
 parentPort?.on('message', async (request: EvaluationRequest) => {
+  parentPort?.postMessage({ id: request.id, started: true } satisfies EvaluationAnswer);
   parentPort?.postMessage(await evaluate(request));
 });
 

@@ -6,9 +6,13 @@ export class EvaluationError extends Error {
   override readonly name = 'EvaluationError';
 }
 
+/** Loading the thread is no policy's doing, so it has a limit of its own, generous to a busy machine. */
+const START_TIMEOUT_MS = 60_000;
+
 /**
  * Evaluates compiled policies in a thread of its own, one after the other, so that a policy which never
- * ends costs its own time limit and nothing else. An idle thread keeps no process alive. The thread starts with the first evaluation, if it is not warmed up before.
+ * ends costs its own time limit and nothing else. The thread starts with the first evaluation, if it is
+ * not warmed up before; idle, it keeps no process alive.
  */
 export class Evaluator {
   // Built code only: a thread cannot load TypeScript, and both `src` and `dist` find it here.
@@ -50,26 +54,34 @@ export class Evaluator {
   async #run(request: EvaluationRequest): Promise<Readonly<Record<string, unknown>>> {
     const worker = this.warmUp();
     worker.ref();
-    const answer = await new Promise<EvaluationAnswer>((resolve, reject) => {
-      const abandon = (error: Error) => {
-        this.#worker = undefined;
-        void worker.terminate();
-        finish(() => reject(error));
-      };
-      const timer = setTimeout(() => {
-        abandon(new EvaluationError(`evaluation takes more than ${this.#timeoutMs / 1000} s`));
-      }, this.#timeoutMs);
-      const onMessage = (message: EvaluationAnswer) => finish(() => resolve(message));
-      const onError = (error: Error) => abandon(new EvaluationError(error.message));
-      const finish = (settle: () => void) => {
-        clearTimeout(timer);
-        worker.off('message', onMessage).off('error', onError);
-        worker.unref();
-        settle();
-      };
-      worker.on('message', onMessage).on('error', onError);
-      worker.postMessage(request);
-    });
+    const answer = await new Promise<Exclude<EvaluationAnswer, { started: true }>>(
+      (resolve, reject) => {
+        const abandon = (error: Error) => {
+          this.#worker = undefined;
+          void worker.terminate();
+          finish(() => reject(error));
+        };
+        const abandonAfter = (timeoutMs: number, what: string) =>
+          setTimeout(() => {
+            abandon(new EvaluationError(`${what} takes more than ${timeoutMs / 1000} s`));
+          }, timeoutMs);
+        let timer = abandonAfter(START_TIMEOUT_MS, 'starting the evaluation thread');
+        const onMessage = (message: EvaluationAnswer) => {
+          if (!('started' in message)) return finish(() => resolve(message));
+          clearTimeout(timer);
+          timer = abandonAfter(this.#timeoutMs, 'evaluation');
+        };
+        const onError = (error: Error) => abandon(new EvaluationError(error.message));
+        const finish = (settle: () => void) => {
+          clearTimeout(timer);
+          worker.off('message', onMessage).off('error', onError);
+          worker.unref();
+          settle();
+        };
+        worker.on('message', onMessage).on('error', onError);
+        worker.postMessage(request);
+      },
+    );
     if ('error' in answer) throw new EvaluationError(answer.error);
     return answer.results;
   }
