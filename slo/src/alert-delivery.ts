@@ -23,7 +23,7 @@ export class AlertDelivery {
       const { objective } = transition.evaluation;
       this.#write(transition, contacts.get(objective.team) ?? objective.team);
     }
-    const objectives = transitions.map(({ evaluation }) => evaluation.objective.name);
+    const objectives = [...new Set(transitions.map(({ evaluation }) => evaluation.objective.name))];
     try {
       await this.valkey.publish(CHANNEL, JSON.stringify({ type: 'slo', objectives }));
     } catch (error) {

@@ -25,6 +25,7 @@ let valkeyServer: RunningStore;
 let clickhouse: ClickHouseClient;
 let database: pg.Pool;
 let valkey: Redis;
+let subscriber: Redis;
 let evaluator: RunningProcess;
 let address: string;
 
@@ -64,6 +65,7 @@ beforeAll(async () => {
   database = new pg.Pool({ connectionString: postgresqlServer.url });
   database.on('error', () => undefined);
   valkey = new Redis(valkeyServer.url);
+  subscriber = valkey.duplicate();
   const port = await getPort();
   address = `http://127.0.0.1:${port}`;
   evaluator = await startLocalProcess({
@@ -89,6 +91,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await evaluator?.stop();
   valkey?.disconnect();
+  subscriber?.disconnect();
   await clickhouse?.close();
   await database?.end();
   await Promise.all([
@@ -125,7 +128,6 @@ it('evaluates as soon as it can, tells of an alert, survives its stores and stop
   await healthWith(null);
 
   const hints: string[] = [];
-  const subscriber = valkey.duplicate();
   await subscriber.subscribe('dotline:events');
   subscriber.on('message', (_channel, message) => hints.push(message));
   const time = new Date(Date.now() - 1_000).toISOString().slice(0, -1).replace('T', ' ');
@@ -143,7 +145,6 @@ it('evaluates as soon as it can, tells of an alert, survives its stores and stop
   });
   const hint = await eventually('a hint', async () => hints[0]);
   expect(JSON.parse(hint)).toEqual({ type: 'slo', objectives: ['fare-availability'] });
-  subscriber.disconnect();
   expect(evaluator.output()).toContain('"contact":"#pricing-on-call"');
   const metrics = await (await fetch(`${address}/metrics`)).text();
   const labels = 'objective="fare-availability",service="fare",team="pricing"';
