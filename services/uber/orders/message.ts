@@ -1,5 +1,3 @@
-import type { Order } from './order-store.js';
-
 /** What uber-notification is asked to deliver; the id makes sending it again harmless. */
 export interface Message {
   readonly id: string;
@@ -8,14 +6,17 @@ export interface Message {
   readonly text: string;
 }
 
+/** What a message says of its order. */
+type About = { readonly id: string; readonly riderId: string };
+
 /** Tells the rider. */
-export function toRider(order: Order, kind: Message['kind'], text: string): Message {
+export function toRider(order: About, kind: Message['kind'], text: string): Message {
   return { id: `${order.id}.${kind}.rider`, recipient: `rider:${order.riderId}`, kind, text };
 }
 
 /** Tells the driver. */
 export function toDriver(
-  order: Order,
+  order: About,
   driverId: string,
   kind: Message['kind'],
   text: string,

@@ -1,6 +1,8 @@
 import { cell, type LayoutLink, type LayoutNode, type Point } from './layout-wish.js';
 import { distanceToSegment, segmentsCross } from './segments.js';
 
+const { hypot, max, min } = Math;
+
 const weights = {
   crossing: 1.1,
   /** A line through a foreign dot tells a lie. */
@@ -52,8 +54,8 @@ export class PlacementCost {
 
   /** Rough number of segment comparisons that judging one move takes. */
   get comparisonsPerMove(): number {
-    const nodes = Math.max(1, this.linksOf.length);
-    const links = Math.max(1, this.from.length);
+    const nodes = max(1, this.linksOf.length);
+    const links = max(1, this.from.length);
     return 4 * ((2 * links) / nodes) * (links + nodes) + 4 * links;
   }
 
@@ -70,7 +72,7 @@ export class PlacementCost {
     const a = this.from[link] ?? 0;
     const b = this.to[link] ?? 0;
     const [ax, ay, bx, by] = [this.x(a), this.y(a), this.x(b), this.y(b)];
-    const reach = Math.hypot((bx - ax) / cell.width, (by - ay) / cell.height);
+    const reach = hypot((bx - ax) / cell.width, (by - ay) / cell.height);
     let cost = weights.length * reach ** 1.4 + (bx < ax ? weights.backwards : 0);
     for (let other = 0; other < this.from.length; other += 1) {
       if (other === link || (other < link && counted.has(other))) continue;
@@ -104,7 +106,7 @@ export class PlacementCost {
     let cost = 0;
     for (const mate of this.teammatesOf[node] ?? []) {
       const dx = (this.x(node) - this.x(mate)) / cell.width;
-      cost += weights.teamDistance * Math.hypot(dx, (this.y(node) - this.y(mate)) / cell.height);
+      cost += weights.teamDistance * hypot(dx, (this.y(node) - this.y(mate)) / cell.height);
     }
     return cost;
   }
@@ -120,8 +122,8 @@ export class PlacementCost {
 
 function overNode(x: number, y: number, ax: number, ay: number, bx: number, by: number): number {
   const far = labelBelow + labelClearance;
-  if (x + far < Math.min(ax, bx) || x - far > Math.max(ax, bx)) return 0;
-  if (y + far < Math.min(ay, by) || y - far > Math.max(ay, by)) return 0;
+  if (x + far < min(ax, bx) || x - far > max(ax, bx)) return 0;
+  if (y + far < min(ay, by) || y - far > max(ay, by)) return 0;
   const cost = distanceToSegment(x, y, ax, ay, bx, by) < dotClearance ? weights.overDot : 0;
   const label = distanceToSegment(x, y + labelBelow, ax, ay, bx, by);
   return label < labelClearance ? cost + weights.overLabel : cost;

@@ -1,5 +1,7 @@
 /** Plane geometry of lines and dots. Coordinates are model pixels. */
 
+const { max, min, sqrt } = Math;
+
 /** Whether segments a–b and c–d cross in their insides. */
 export function segmentsCross(
   ax: number,
@@ -31,10 +33,10 @@ export function distanceToSegment(
   const dy = by - ay;
   const length2 = dx * dx + dy * dy;
   const along = length2 === 0 ? 0 : ((px - ax) * dx + (py - ay) * dy) / length2;
-  const share = Math.min(1, Math.max(0, along));
+  const share = min(1, max(0, along));
   const ex = px - ax - share * dx;
   const ey = py - ay - share * dy;
-  return Math.sqrt(ex * ex + ey * ey);
+  return sqrt(ex * ex + ey * ey);
 }
 
 function cross(ax: number, ay: number, bx: number, by: number, px: number, py: number): number {

@@ -18,7 +18,7 @@ export interface LiveConnectionParts {
 
 /** Traffic comes every second; this long without an event and the picture is called stale. */
 export const silenceMaxMs = 5_000;
-export const retryDelaysMs: readonly number[] = [500, 1_000, 2_000, 4_000];
+const retryDelaysMs: readonly number[] = [500, 1_000, 2_000, 4_000];
 
 /**
  * Keeps the picture live: a snapshot at every connection, then events. Every failure (stream closed,

@@ -51,7 +51,7 @@ export function exampleEdgeDetail(graph: GraphView, edge: EdgeView): EdgeDetail 
 }
 
 /** Half an hour, a point each 10 s. */
-export function exampleHistory(rate: number, errorRate: number): readonly HistoryPoint[] {
+function exampleHistory(rate: number, errorRate: number): readonly HistoryPoint[] {
   const now = Math.floor(Date.now() / 10_000) * 10_000;
   return Array.from({ length: 180 }, (_, index) => {
     const wave = 1 + 0.22 * Math.sin(index / 14) + 0.08 * Math.sin(index * 1.7);

@@ -122,7 +122,7 @@ export function exampleGraph(): GraphView {
   };
 }
 
-export function exampleDenials(): readonly DenialView[] {
+function exampleDenials(): readonly DenialView[] {
   return [
     denial('ratings', 'payments', 'POST', '/v1/refunds', 37, 'caller'),
     denial('ratings', 'payments', 'GET', '/v1/payments/8841', 5, 'caller'),

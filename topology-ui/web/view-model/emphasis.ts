@@ -41,7 +41,7 @@ export function emphasise(elements: GraphElements, wish: EmphasisWish): Emphasis
 }
 
 /** The dot's or line's id in the graph; `null` when the selection is none of them. */
-export function selectedId(selection: Selection | null): string | null {
+function selectedId(selection: Selection | null): string | null {
   switch (selection?.kind) {
     case 'service':
       return selection.name;

@@ -1,0 +1,2 @@
+/** Whose certificate it is. */
+export type Subject = { readonly service: string } | { readonly platform: 'collector' | 'runner' };
