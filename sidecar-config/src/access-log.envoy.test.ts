@@ -199,7 +199,7 @@ describe('what never reached the app is logged too', () => {
   });
 
   it('a caller that gave up', async () => {
-    await expect(app.call('GET', 'fare', '/v1/slow', { abortAfterMs: 200 })).rejects.toThrow();
+    await expect(app.call('GET', 'fare', '/v1/slow', { abortAfterMs: 1000 })).rejects.toThrow();
     const source = await running.collector.record({ path: '/v1/slow', reporter: 'source' });
     expectRecord(source, {
       ...fromApp,
@@ -215,7 +215,7 @@ describe('what never reached the app is logged too', () => {
       authorization: 'allowed',
       peer_address: `${fareInstance.address}:15006`,
     });
-    expect(Number(source.attributes.duration_us)).toBeGreaterThanOrEqual(150_000);
+    expect(Number(source.attributes.duration_us)).toBeGreaterThanOrEqual(100_000);
     const destination = await running.collector.record({
       path: '/v1/slow',
       reporter: 'destination',
