@@ -69,23 +69,19 @@ export class MessageStore {
    */
   async keep(message: Message): Promise<boolean> {
     const { id, senderId, clientMessageId, to, text, receiverIds } = message;
-    return this.database.transaction(async (transaction) => {
-      const inserted = await transaction.query(
-        `insert into messages (id, sender_id, client_message_id, conversation, text)
-         values ($1, $2, $3, $4, $5) on conflict do nothing returning id`,
-        [id, senderId, clientMessageId, JSON.stringify(to), text],
-      );
-      if (inserted.length === 0) {
-        await requireSame(transaction, message);
-        return false;
-      }
-      await transaction.query(
-        `insert into deliveries (message_id, receiver_id)
-         select distinct $1::uuid, receiver from unnest($2::uuid[]) as receiver`,
-        [id, receiverIds],
-      );
-      return true;
-    });
+    // One statement is one transaction, and needs no isolation that makes others try again.
+    const inserted = await this.database.query(
+      `with message as (
+         insert into messages (id, sender_id, client_message_id, conversation, text)
+         values ($1, $2, $3, $4, $5) on conflict do nothing returning id),
+       kept as (
+         insert into deliveries (message_id, receiver_id)
+         select distinct message.id, receiver from message, unnest($6::uuid[]) as receiver)
+       select id from message`,
+      [id, senderId, clientMessageId, JSON.stringify(to), text, receiverIds],
+    );
+    if (inserted.length === 0) await requireSame(this.database, message);
+    return inserted.length > 0;
   }
 
   /** What a receiver has not read, oldest first. */
@@ -105,22 +101,23 @@ export class MessageStore {
    * @throws Problem 404 when the message was not sent to the receiver
    */
   async receipt(id: string, receiverId: string, receipt: Receipt): Promise<DeliveryState> {
-    return this.database.transaction(async (transaction) => {
-      const [delivery] = await transaction.query<{ state: DeliveryState }>(
-        'select state from deliveries where message_id = $1 and receiver_id = $2 for update',
+    for (;;) {
+      const [delivery] = await this.database.query<{ state: DeliveryState }>(
+        'select state from deliveries where message_id = $1 and receiver_id = $2',
         [id, receiverId],
       );
       if (delivery === undefined) throw notFound(`message ${id}`);
       const state = stateAfter(delivery.state, receipt);
       if (state === delivery.state) return state;
-      await transaction.query(
-        `update deliveries set state = $3, delivered_at = coalesce(delivered_at, now()),
-           read_at = case when $3 = 'read' then now() end
-         where message_id = $1 and receiver_id = $2`,
-        [id, receiverId, state],
+      const moved = await this.database.query(
+        `update deliveries set state = $4, delivered_at = coalesce(delivered_at, now()),
+           read_at = case when $4 = 'read' then now() end
+         where message_id = $1 and receiver_id = $2 and state = $3 returning 1`,
+        [id, receiverId, delivery.state, state],
       );
-      return state;
-    });
+      if (moved.length > 0) return state;
+      // Another receipt was faster. A state only goes forward, so this ends after two rounds.
+    }
   }
 
   /** The deliveries of a sender's own message. @throws Problem 404 when she sent no such one */
