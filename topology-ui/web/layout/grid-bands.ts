@@ -15,6 +15,8 @@ export interface Slot extends Point {
 const roominess = 1.45;
 /** Bands lie so far apart that the products' areas, with their names, do not touch. */
 const bandGap = 108;
+/** From the last row of a band to the first of the next. */
+export const bandPitch = 166;
 
 /** The grid whose proportions come closest to the wished ones. */
 export function gridBands(nodes: readonly LayoutNode[], aspect: number): GridBands {

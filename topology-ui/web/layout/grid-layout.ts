@@ -1,5 +1,5 @@
 import { callRanks } from './call-ranks.js';
-import { gridBands, type Slot } from './grid-bands.js';
+import { bandPitch, gridBands, type Slot } from './grid-bands.js';
 import type { LayoutWish, Positions } from './layout-wish.js';
 import { PlacementCost } from './placement-cost.js';
 import { seededRandom } from './seeded-random.js';
@@ -30,10 +30,33 @@ export function gridLayout(wish: LayoutWish): Positions {
     const cost = placement.of(nodes.map((_, index) => index));
     if (cost < best.cost) best = { slotOf, cost };
   }
+  return withoutEmptyRows(nodes, (index) => slots[best.slotOf[index] ?? 0]);
+}
+
+/** Positions with the rows closed up that no dot of a product took at the rim of its band. */
+function withoutEmptyRows(
+  nodes: LayoutWish['nodes'],
+  slotOf: (index: number) => Slot | undefined,
+): Positions {
+  const bands = new Map<string, { top: number; bottom: number }>();
+  for (const [index, node] of nodes.entries()) {
+    const y = slotOf(index)?.y ?? 0;
+    const band = bands.get(node.product);
+    bands.set(node.product, {
+      top: Math.min(band?.top ?? y, y),
+      bottom: Math.max(band?.bottom ?? y, y),
+    });
+  }
+  const shifts = new Map<string, number>();
+  let next = 0;
+  for (const [product, { top, bottom }] of [...bands].sort(([, a], [, b]) => a.top - b.top)) {
+    shifts.set(product, next - top);
+    next += bottom - top + bandPitch;
+  }
   return Object.fromEntries(
     nodes.map((node, index) => {
-      const slot = slots[best.slotOf[index] ?? 0];
-      return [node.id, { x: slot?.x ?? 0, y: slot?.y ?? 0 }];
+      const slot = slotOf(index);
+      return [node.id, { x: slot?.x ?? 0, y: (slot?.y ?? 0) + (shifts.get(node.product) ?? 0) }];
     }),
   );
 }
