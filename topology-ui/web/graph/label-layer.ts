@@ -117,21 +117,29 @@ export class LabelLayer {
     });
   }
 
+  /** The name with its note, or without where there is no room for both. */
   private name(pen: Pen, item: Shown, looked: boolean): void {
+    const noted = pen.zoom >= (looked ? 0.5 : 0.62) ? noteOf(item.dot) : '';
+    if (noted !== '' && this.nameWithNote(pen, item, noted, false)) return;
+    const { selected, hovered } = pen.scene.emphasis;
+    this.nameWithNote(pen, item, '', item.dot.id === selected || item.dot.id === hovered);
+  }
+
+  /** Answers whether there was room; `always` draws without room too. */
+  private nameWithNote(pen: Pen, item: Shown, note: string, always: boolean): boolean {
     const { context, scene, zoom } = pen;
     const { dot } = item;
     const ink = inks[scene.theme];
     const size = Math.min(14, Math.max(10.5, 12.5 * zoom));
     const small = size - 1.5;
     const fonts = { name: `600 ${size}px ${fontStack}`, note: `400 ${small}px ${fontStack}` };
-    const note = zoom >= (looked ? 0.5 : 0.62) ? noteOf(dot) : '';
     context.font = fonts.name;
     const nameWidth = context.measureText(dot.id).width;
     context.font = fonts.note;
     const width = Math.max(nameWidth, note === '' ? 0 : context.measureText(note).width) + 2;
     const height = size + 1 + (note === '' ? 0 : small + 2);
-    const chosen = this.choose(scene, item, { width, height });
-    if (chosen === undefined) return;
+    const chosen = this.choose(scene, item, { width, height }, always);
+    if (chosen === undefined) return false;
     const { side, place } = chosen;
     this.taken.take(place);
     this.lastSides.set(dot.id, side);
@@ -144,13 +152,15 @@ export class LabelLayer {
     if (note !== '')
       write(context, fonts.note, note, { x, y: place.top + size + 2 }, ink.muted, ink.halo);
     context.globalAlpha = 1;
+    return true;
   }
 
-  /** The free place that covers least; what is selected or pointed at is named in any case. */
+  /** The free place that covers least, or with `always` the one that covers least of all. */
   private choose(
     scene: Scene,
     { dot, at, radius }: Shown,
     size: { readonly width: number; readonly height: number },
+    always: boolean,
   ): { readonly side: Side; readonly place: Rectangle } | undefined {
     const ringed = dot.health !== 'healthy' || dot.alert !== 'ok';
     const gap = ringed ? 2 + 6 * this.canvas.viewport.zoom : 3;
@@ -162,7 +172,6 @@ export class LabelLayer {
       return { side, place, cost: this.crowd.countIn(place) + sideCost[side] + outside + stay };
     });
     options.sort((a, b) => a.cost - b.cost);
-    const always = dot.id === scene.emphasis.selected || dot.id === scene.emphasis.hovered;
     return (
       options.find(({ place }) => this.taken.isFree(place)) ?? (always ? options[0] : undefined)
     );
@@ -193,7 +202,7 @@ export class LabelLayer {
         width: 2 * radius,
         height: 2 * radius,
       });
-      if (zoom > 0.35) {
+      if (zoom > 0.35 && !scene.emphasis.dimmed.has(line.id)) {
         const text = lineText(line, scene.lineFigures);
         const beside = [
           { x: at.x, y: at.y + radius + 9 },
