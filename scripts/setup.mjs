@@ -36,7 +36,14 @@ export function setup() {
     .digest('hex');
   const marker = join(root, 'node_modules', '.dotline-lock');
   if (!existsSync(marker) || readFileSync(marker, 'utf8') !== lock) {
-    step('Installing npm packages', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+    // Not `npm ci`: it refuses a lock file from a registry that lacks other platforms' binaries.
+    step('Installing npm packages', 'npm', [
+      'install',
+      '--no-save',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+    ]);
     mkdirSync(dirname(marker), { recursive: true });
     writeFileSync(marker, lock);
   }

@@ -40,6 +40,11 @@ export function collectorClusters(
   const collector = {
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC } as const,
     connectTimeout: milliseconds(1000),
+    // Envoy lets 3 requests of a cluster be retried at a time unless told; while the collector is
+    // away every batch of access logs waits for a retry, and those above the limit would be lost.
+    circuitBreakers: {
+      thresholds: [{ maxRetries: 1024, maxPendingRequests: 4096, maxRequests: 4096 }],
+    },
   };
   const spiffeId = platformSpiffeId(trustDomain, 'collector');
   const { grpc, http } = telemetry;

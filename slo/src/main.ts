@@ -9,11 +9,11 @@ import { EvaluationLoop } from './evaluation-loop.js';
 import { Evaluator } from './evaluator.js';
 import { EvaluatorMetrics } from './evaluator-metrics.js';
 import { httpServer } from './http-server.js';
-import { readSettings } from './settings.js';
+import { readSettings, type Settings, SettingsError } from './settings.js';
 
 const STORE_TIMEOUT_MS = 8_000;
 
-const settings = readSettings(process.env);
+const settings = settingsOrExit();
 const log = pino({ name: 'slo', level: settings.logLevel });
 
 const database = new pg.Pool({
@@ -71,3 +71,13 @@ server.closeAllConnections();
 valkey.disconnect();
 await Promise.all([clickhouse.close(), database.end()]);
 log.info('stopped');
+
+function settingsOrExit(): Settings {
+  try {
+    return readSettings(process.env);
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    console.error(error.message);
+    process.exit(1);
+  }
+}

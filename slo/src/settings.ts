@@ -22,14 +22,20 @@ export interface Settings {
   readonly logLevel: string;
 }
 
-/** Reads the settings from the environment. @throws Error that names every wrong variable */
+/** A variable is missing or cannot be used; the message is one line that names each. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
+/** Reads the settings from the environment. @throws SettingsError */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const parsed = Environment.safeParse(environment);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(
-      (issue) => `${issue.path.join('.')}: ${issue.message}`,
-    );
-    throw new Error(`SLO evaluator: ${problems.join('; ')}`);
+    const problems = parsed.error.issues.map(({ path, message }) => {
+      const name = path.join('.');
+      return environment[name] === undefined ? `${name} is missing` : `${name}: ${message}`;
+    });
+    throw new SettingsError(`SLO evaluator: ${problems.join('; ')}`);
   }
   const { data } = parsed;
   const [host = '', port = ''] = data.HTTP_LISTEN.split(':');

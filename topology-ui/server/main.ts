@@ -6,11 +6,11 @@ import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import pg from 'pg';
 import pino from 'pino';
 import { PageServer } from './page-server.js';
-import { readSettings } from './settings.js';
+import { readSettings, type Settings, SettingsError } from './settings.js';
 
 const STORE_TIMEOUT_MS = 5_000;
 
-const settings = readSettings(process.env);
+const settings = settingsOrExit();
 const log = pino({ name: 'page-server', level: settings.logLevel });
 
 const database = new pg.Pool({
@@ -52,3 +52,13 @@ await pageServer.stop();
 server.closeAllConnections();
 await Promise.all([clickhouse.close(), database.end()]);
 log.info('stopped');
+
+function settingsOrExit(): Settings {
+  try {
+    return readSettings(process.env);
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    console.error(error.message);
+    process.exit(1);
+  }
+}

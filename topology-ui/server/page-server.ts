@@ -105,7 +105,7 @@ export class PageServer {
     const parts = [
       { part: 'PostgreSQL', reason: this.#structure.problem },
       { part: 'Valkey', reason: this.#hints.problem },
-      { part: 'ClickHouse', reason: this.#traffic.problem },
+      { part: 'ClickHouse', reason: this.#traffic.failure },
       {
         part: 'SLO evaluator',
         reason:

@@ -8,11 +8,11 @@ const WANTED_AFTER_ASKING_MS = 5_000;
 
 /**
  * The latest traffic that could be read: one reading a second while somebody looks, none otherwise.
- * While ClickHouse does not answer the last figures stay, and `problem` says how old they are.
+ * While ClickHouse does not answer the last figures stay, and `problem` says of when they are.
  */
 export class TrafficFeed {
   #current = NO_LIVE_TRAFFIC;
-  #problem: string | null = null;
+  #failure: string | null = null;
   #triedAtMs = 0;
   #askedAtMs = 0;
   #reading: Promise<void> | undefined;
@@ -38,9 +38,17 @@ export class TrafficFeed {
     return this.#current;
   }
 
-  /** `null` when the figures are complete, otherwise why they are not. */
+  /** Why the latest reading failed; `null` when it did not. */
+  get failure(): string | null {
+    return this.#failure;
+  }
+
+  /** `null` when the figures are complete, otherwise a sentence that says why they are not. */
   get problem(): string | null {
-    return this.#problem;
+    if (this.#failure === null) return null;
+    const { atMs } = this.#current;
+    const last = atMs === 0 ? '' : `; figures of ${new Date(atMs).toISOString().slice(11, 19)} UTC`;
+    return `ClickHouse does not answer (${this.#failure})${last}`;
   }
 
   /** Waits for figures that are at most a second old, or for the reason why there are none. */
@@ -74,12 +82,9 @@ export class TrafficFeed {
     const nowMs = Date.now();
     try {
       this.#current = await this.#read(nowMs);
-      this.#problem = null;
+      this.#failure = null;
     } catch (error) {
-      const { atMs } = this.#current;
-      const last =
-        atMs === 0 ? '' : `; figures of ${new Date(atMs).toISOString().slice(11, 19)} UTC`;
-      this.#problem = `ClickHouse does not answer (${errorReason(error)})${last}`;
+      this.#failure = errorReason(error);
     } finally {
       this.#triedAtMs = Date.now();
     }
