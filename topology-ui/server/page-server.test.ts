@@ -71,7 +71,8 @@ async function eventually<T>(what: string, look: () => Promise<T | undefined>): 
     if (found !== undefined) return found;
     await sleep(100);
   }
-  throw new Error(`${what}: not within 30 s`);
+  const { body } = await get('/api/status');
+  throw new Error(`${what}: not within 30 s; status is ${JSON.stringify(body)}`);
 }
 
 interface Request {
