@@ -1,3 +1,4 @@
+import { endProcess } from './end-process.js';
 import { type ServiceParts, serve } from './serve.js';
 
 /** Something to close when the service stops: a store, a loop. */
@@ -6,8 +7,8 @@ export interface Closeable {
 }
 
 /**
- * Serves until SIGTERM or SIGINT, then closes the socket and after it `resources`, in order. The
- * process ends when nothing is left to do.
+ * Serves until SIGTERM or SIGINT, then closes the socket and after it `resources`, in order, and ends
+ * the process.
  */
 export async function runService(
   parts: ServiceParts & { readonly resources: readonly Closeable[] },
@@ -23,6 +24,7 @@ export async function runService(
         parts.log.error({ err: error }, 'could not close');
       });
     }
+    await endProcess();
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);

@@ -8,9 +8,10 @@ import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
 import { NodeSDK } from '@opentelemetry/sdk-node';
+import { beforeEnd } from './end-process.js';
 
-const FLUSH_MS_MAX = 2000;
-
+// Names of spans' and metrics' fields as in the other languages.
+process.env.OTEL_SEMCONV_STABILITY_OPT_IN ??= 'http';
 process.env.OTEL_TRACES_EXPORTER ??= 'otlp';
 process.env.OTEL_METRICS_EXPORTER ??= 'otlp';
 process.env.OTEL_LOGS_EXPORTER ??= 'otlp';
@@ -36,11 +37,4 @@ const require = createRequire(import.meta.url);
 require('node:http');
 require('pg');
 
-// Nothing is left to do: a service that stops closes its socket and stores, then ends here.
-process.once('beforeExit', () => {
-  const giveUp = setTimeout(() => process.exit(), FLUSH_MS_MAX);
-  void sdk
-    .shutdown()
-    .catch(() => undefined)
-    .finally(() => clearTimeout(giveUp));
-});
+beforeEnd(() => sdk.shutdown());

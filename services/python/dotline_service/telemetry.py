@@ -3,6 +3,8 @@
 import logging
 import os
 import sys
+import time
+from threading import Thread
 
 from opentelemetry import metrics, trace
 from opentelemetry._logs import set_logger_provider
@@ -33,7 +35,7 @@ _LEVELS = {
     "fatal": logging.CRITICAL,
 }
 
-_FLUSH_MS_MAX = 1500
+_FLUSH_SECONDS_MAX = 1.5
 
 
 class Telemetry:
@@ -53,7 +55,7 @@ class Telemetry:
         RedisInstrumentor().instrument()
 
     def _export(self) -> None:
-        traces = TracerProvider()
+        traces = TracerProvider(shutdown_on_exit=False)
         traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         trace.set_tracer_provider(traces)
 
@@ -61,10 +63,10 @@ class Telemetry:
         reader = PeriodicExportingMetricReader(
             OTLPMetricExporter(), export_interval_millis=interval_ms
         )
-        meters = MeterProvider(metric_readers=[reader])
+        meters = MeterProvider(metric_readers=[reader], shutdown_on_exit=False)
         metrics.set_meter_provider(meters)
 
-        logs = LoggerProvider()
+        logs = LoggerProvider(shutdown_on_exit=False)
         logs.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
         set_logger_provider(logs)
         handler = LoggingHandler(level=logging.NOTSET, logger_provider=logs)
@@ -76,8 +78,12 @@ class Telemetry:
 
     def stop(self) -> None:
         """Sends what is left; gives up after a while, because the sidecar may be gone already."""
-        for provider in self._providers:
-            provider.force_flush(_FLUSH_MS_MAX // len(self._providers))
+        flushes = [Thread(target=each.shutdown, daemon=True) for each in self._providers]
+        for flush in flushes:
+            flush.start()
+        give_up_at = time.monotonic() + _FLUSH_SECONDS_MAX
+        for flush in flushes:
+            flush.join(max(0.0, give_up_at - time.monotonic()))
 
 
 def _log_json_lines(settings: ServiceSettings) -> None:
