@@ -11,7 +11,7 @@ setup();
 
 const { preparePrograms } = await import('../local-parts/dist/prepare-programs.js');
 process.stdout.write('Envoy, OPA, Valkey, Chromium, Python packages …\n');
-const programs = await preparePrograms(join(root, 'services', 'requirements.txt')).catch(
+const programs = await preparePrograms(join(root, 'services', 'requirements-dev.txt')).catch(
   (error) => {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);
@@ -39,6 +39,8 @@ const checks = [
     'Format of the policies',
     () => one(programs.opa, ['fmt', '--fail', '--list', 'policies', 'examples']),
   ],
+  ["Policies: the teams' own tests", () => policyTests('.')],
+  ['Policies: tests of the hello mesh', () => policyTests('examples/hello')],
   ['Go: vet', () => one('go', ['vet', './...'], join(root, 'services'))],
   ['Go: tests', () => goTests()],
   ['Python: tests', () => pythonTests()],
@@ -98,6 +100,27 @@ function jestTests() {
   return {
     passed: report.numPassedTests,
     failed: report.numFailedTests + report.numRuntimeErrorTestSuites,
+  };
+}
+
+function policyTests(mesh) {
+  const dotline = join(root, 'cli', 'bin', 'dotline.js');
+  const result = run(
+    process.execPath,
+    [dotline, 'policy', 'test', '--json', '--mesh', mesh],
+    root,
+    ['ignore', 'pipe', 'inherit'],
+  );
+  const { results, problems, untested } = JSON.parse(result.stdout);
+  const bad = results.filter(({ outcome }) => outcome === 'failed' || outcome === 'errored');
+  for (const { file, line, name, message } of bad)
+    process.stdout.write(`  ${file}:${line}: ${name} ${message ?? 'failed'}\n`);
+  for (const { file, line, message } of problems)
+    process.stdout.write(`  ${file}:${line}: ${message}\n`);
+  for (const team of untested) process.stdout.write(`  ${team} has rules without a test\n`);
+  return {
+    passed: results.length - bad.length,
+    failed: bad.length + problems.length + untested.length,
   };
 }
 

@@ -3,8 +3,12 @@ import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { ensureBinary } from '@dotline/local-parts/binary';
+import { opaSource } from '@dotline/local-parts/opa';
 import { PartError } from '@dotline/local-parts/part-error';
+import { loadMesh } from '@dotline/model/load-mesh';
 import { MeshError } from '@dotline/model/mesh-error';
+import { testPolicies } from '@dotline/policies/test-policies';
 import { down } from '@dotline/runner/down';
 import { MachineError } from '@dotline/runner/machine-check';
 import { meshFolders } from '@dotline/runner/mesh-state';
@@ -22,6 +26,7 @@ import {
 import { ExitCode } from './exit-code.js';
 import { explainAnswer } from './explain-answer.js';
 import { ApiError, readApi, UnavailableError } from './page-server-client.js';
+import { policyTestAnswer } from './policy-answer.js';
 import { resolveAddress } from './resolve-address.js';
 
 interface ReadOptions {
@@ -87,6 +92,20 @@ command(
 );
 
 program
+  .command('policy')
+  .description('Rules of the teams')
+  .command('test')
+  .description('Check every rule and run the opa tests of every team')
+  .option('--mesh <directory>', 'mesh directory', '.')
+  .option('--json', 'for machines')
+  .action(async (options: ReadOptions) => {
+    const opa = await ensureBinary(opaSource);
+    const mesh = await loadMesh(options.mesh);
+    const run = await testPolicies(mesh, { opaPath: opa.path });
+    show(options, policyTestAnswer(run));
+  });
+
+program
   .command('up')
   .description('Run a mesh on this machine until Ctrl-C')
   .option('--mesh <directory>', 'mesh directory', '.')
@@ -124,7 +143,10 @@ async function answer(
   options: ReadOptions,
   ask: (address: string) => Promise<Answer>,
 ): Promise<void> {
-  const { text, value, exitCode } = await ask(await resolveAddress(options));
+  show(options, await ask(await resolveAddress(options)));
+}
+
+function show(options: ReadOptions, { text, value, exitCode }: Answer): void {
   console.log(options.json ? JSON.stringify(value, null, 2) : text);
   process.exitCode = exitCode;
 }

@@ -27,7 +27,7 @@ export async function pythonEnvironment(requirements: string): Promise<PythonEnv
   const { stdout: version } = await execa(python, ['-c', 'import sys; print(sys.version)']);
   const hash = createHash('sha256')
     .update(version)
-    .update(await readFile(requirements))
+    .update(await requirementsText(requirements))
     .digest('hex')
     .slice(0, 16);
   const directory = await cacheDirectory(`python-${hash}`);
@@ -64,4 +64,14 @@ export async function pythonEnvironment(requirements: string): Promise<PythonEnv
   }
   await writeFile(complete, '');
   return environment;
+}
+
+/** The file with every file that it includes by `-r`, so that a change of any of them makes a new environment. */
+async function requirementsText(path: string): Promise<string> {
+  const text = await readFile(path, 'utf8');
+  const included = [...text.matchAll(/^-r\s+(\S+)/gm)].map((match) => match[1] ?? '');
+  const texts = await Promise.all(
+    included.map((name) => requirementsText(join(dirname(path), name))),
+  );
+  return [text, ...texts].join('\n');
 }
