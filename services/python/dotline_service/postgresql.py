@@ -22,6 +22,8 @@ _SERVER_DOWN = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    # A statement meets a connection whose server has just died.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
