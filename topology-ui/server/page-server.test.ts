@@ -137,7 +137,11 @@ beforeAll(async () => {
     request_timeout: 5_000,
     log: { level: ClickHouseLogLevel.OFF },
   });
-  database = new pg.Pool({ connectionString: postgresqlServer.url, query_timeout: 5_000 });
+  database = new pg.Pool({
+    connectionString: postgresqlServer.url,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 5_000,
+  });
   database.on('error', () => undefined);
   valkey = new Redis(valkeyServer.url);
   valkey.on('error', () => undefined);
@@ -270,8 +274,10 @@ describe('a mesh with traffic', () => {
     });
     const graph = await eventually('live figures', async () => {
       const { body } = await get<GraphView>('/api/graph');
-      const rate = body.services[0]?.traffic.requestsPerSecond ?? 0;
-      return rate >= 5 ? body : undefined;
+      const traffic = body.services[0]?.traffic;
+      // A reading may fall between the two inserts.
+      const whole = Math.abs((traffic?.errorRate ?? 0) - 0.2) < 1e-9;
+      return whole && (traffic?.requestsPerSecond ?? 0) >= 5 ? body : undefined;
     });
     expect(graph.trafficProblem).toBeNull();
     expect(graph.mesh).toBe('example');
