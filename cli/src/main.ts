@@ -74,12 +74,7 @@ command(
   .argument('<to>', 'callee service')
   .action((from: string, to: string, options: ReadOptions) =>
     answer(options, async (address) =>
-      explainAnswer(
-        await readApi(
-          address,
-          `/api/explain/${encodeURIComponent(from)}/${encodeURIComponent(to)}`,
-        ),
-      ),
+      explainAnswer(await readApi(address, `/api/explain/${serviceName(from)}/${serviceName(to)}`)),
     ),
   );
 command(
@@ -181,6 +176,11 @@ async function upDetached(options: UpOptions): Promise<void> {
     await sleep(200);
   }
   throw new MachineError(`the mesh did not start; ${path} says why`);
+}
+
+/** A service as a person names it, or as the answer to a denied request does: by its SPIFFE ID. */
+function serviceName(text: string): string {
+  return encodeURIComponent(text.startsWith('spiffe://') ? (text.split('/').at(-1) ?? text) : text);
 }
 
 function parsePort(text: string): number {
