@@ -65,12 +65,17 @@ export async function waitUntilReady(
   process_: Pick<LocalProcess, 'ready'>,
   timeoutMs: number,
 ): Promise<void> {
-  await pRetry(() => process_.ready(), {
+  await pRetry(() => process_.ready().catch(rethrow), {
     retries: Math.ceil(timeoutMs / 100),
     factor: 1,
     minTimeout: 100,
     maxRetryTime: timeoutMs,
   });
+}
+
+/** Errors of Node's own modules are no errors to a library in another realm, such as a test's. */
+function rethrow(error: unknown): never {
+  throw new Error(String(error), { cause: error });
 }
 
 async function stop(child: ChildProcess, graceMs: number): Promise<void> {
