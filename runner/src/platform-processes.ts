@@ -103,6 +103,8 @@ export function collectorProcess({ folders, state, addresses }: Context): LocalP
       HTTP_LISTEN: loopback(state.ports.collectorHttp),
       IDENTITY_DIRECTORY: addresses.collectorIdentity,
       SPOOL_DIRECTORY: join(folders.data, 'collector-spool'),
+      // On one machine an insert costs more than a second of delay is worth.
+      GATHER_MS: '2000',
     },
     ready: () => answers(`http://${loopback(state.ports.collectorHttp)}/healthz`),
   };
