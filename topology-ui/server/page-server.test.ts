@@ -52,7 +52,12 @@ describe('a mesh with traffic', () => {
       authorization: 'denied',
       status: 403,
     });
-    await new Evaluator(running.database, running.clickhouse).evaluate(Date.now());
+    const evaluator = new Evaluator(running.database, running.clickhouse);
+    await running.eventually('an evaluation of every request', async () => {
+      await evaluator.evaluate(Date.now());
+      const { body } = await running.get<ObjectiveView[]>('/api/objectives');
+      return body[0]?.total === 50 ? true : undefined;
+    });
     await running.eventually('the revision', async () => {
       const { body } = await running.get<StatusView>('/api/status');
       return body.converged ? true : undefined;

@@ -1,0 +1,194 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { EdgeView, GraphView, StatusView } from '@dotline/topology-ui/api';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+const DOTLINE = fileURLToPath(new URL('../bin/dotline.js', import.meta.url));
+const HELLO = fileURLToPath(new URL('../../examples/hello', import.meta.url));
+const GUESTS = 'policies/teams/guests/guests.rego';
+const run = promisify(execFile);
+
+let mesh: string;
+let port: number;
+let browser: Browser;
+let page: Page;
+
+/** Runs the command as a person would. */
+async function dotline(
+  ...args: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const environment = { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1' };
+  return run(process.execPath, [DOTLINE, ...args, '--mesh', mesh], { env: environment }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => error,
+  );
+}
+
+async function api<T>(path: string): Promise<T> {
+  return (await (await fetch(`http://127.0.0.1:${port}${path}`)).json()) as T;
+}
+
+async function eventually(holds: () => Promise<boolean>, timeoutMs = 30_000): Promise<void> {
+  const untilMs = Date.now() + timeoutMs;
+  while (!(await holds().catch(() => false))) {
+    if (Date.now() > untilMs) throw new Error(`did not happen in ${timeoutMs} ms: ${holds}`);
+    await sleep(100);
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+async function processes(): Promise<{ name: string; pid: number }[]> {
+  return JSON.parse(await readFile(join(mesh, '.dotline/processes.json'), 'utf8'));
+}
+
+beforeAll(async () => {
+  mesh = await mkdtemp(join(tmpdir(), 'hello-'));
+  for (const part of ['mesh.yaml', 'services', 'policies', 'slo'])
+    await cp(join(HELLO, part), join(mesh, part), { recursive: true });
+  port = await freePort();
+  const up = await dotline('up', '--port', String(port), '--detach');
+  expect(up).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(`http://127.0.0.1:${port}`),
+  });
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  await page.goto(`http://127.0.0.1:${port}/`);
+}, 180_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await dotline('down');
+  await rm(mesh, { recursive: true, force: true });
+}, 60_000);
+
+describe('the hello mesh', () => {
+  it('runs, enforced on every sidecar, and is drawn', async () => {
+    await eventually(async () => (await dotline('status')).code === 0);
+    const status = JSON.parse((await dotline('status', '--json')).stdout) as StatusView;
+    expect(status.sidecars.map(({ instance }) => instance).sort()).toEqual([
+      'greeter-1',
+      'visitor-1',
+    ]);
+    await eventually(
+      async () => (await api<EdgeView[]>('/api/edges'))[0]?.traffic.requestsPerSecond !== 0,
+    );
+    expect((await dotline('explain', 'visitor', 'greeter')).stdout).toContain(
+      'policies/teams/guests/guests.rego:5',
+    );
+    await page.getByText('2 services · 1 line').waitFor();
+    await page.locator('[data-service="greeter"]').waitFor({ state: 'attached' });
+  }, 90_000);
+
+  it('takes an edge away when its rule is gone, shows the denied attempts, and gives it back', async () => {
+    const rules = await readFile(join(mesh, GUESTS), 'utf8');
+    await writeFile(join(mesh, GUESTS), 'package mesh.teams.guests\n');
+    await eventually(async () => (await api<GraphView>('/api/graph')).edges.length === 0);
+    await eventually(async () =>
+      (await api<GraphView>('/api/graph')).denials.some(
+        ({ caller, callee, refusedBy }) =>
+          caller === 'visitor' && callee === 'greeter' && refusedBy === 'caller',
+      ),
+    );
+    const explained = await dotline('explain', 'visitor', 'greeter');
+    expect(explained.code).toBe(1);
+    expect(explained.stdout).toContain(
+      'needs contains {"service": "visitor", "operation": "greeter.greet"}',
+    );
+
+    await writeFile(join(mesh, GUESTS), rules);
+    await eventually(async () => (await api<EdgeView[]>('/api/edges')).length === 1);
+    await eventually(
+      async () => (await api<EdgeView[]>('/api/edges'))[0]?.traffic.requestsPerSecond !== 0,
+    );
+  }, 90_000);
+
+  it('keeps the last good revision when a rule is nonsense, and says where', async () => {
+    const rules = await readFile(join(mesh, GUESTS), 'utf8');
+    await writeFile(join(mesh, GUESTS), 'package mesh.teams.guests\n\nneeds contains {\n');
+    await eventually(async () => (await dotline('status')).stdout.includes(`${GUESTS}:4: `));
+    expect((await api<EdgeView[]>('/api/edges')).map(({ id }) => id)).toEqual(['visitor->greeter']);
+    await writeFile(join(mesh, GUESTS), rules);
+    await eventually(async () => (await dotline('status')).code === 0);
+  }, 90_000);
+
+  it.each([
+    'control-plane',
+    'collector',
+    'clickhouse',
+    'postgresql',
+    'valkey',
+    'sidecar-greeter-1',
+    'app-greeter-1',
+    'page-server',
+  ])(
+    'repairs a killed %s',
+    async (name) => {
+      const before = (await processes()).find((process_) => process_.name === name);
+      expect(before).toBeDefined();
+      process.kill(before?.pid ?? 0, 'SIGKILL');
+      await eventually(async () =>
+        (await processes()).some(
+          (process_) => process_.name === name && process_.pid !== before?.pid,
+        ),
+      );
+      await eventually(async () => (await dotline('status')).code === 0);
+    },
+    60_000,
+  );
+
+  it('refuses a port that another program has, in one line', async () => {
+    const other = await mkdtemp(join(tmpdir(), 'hello-'));
+    await cp(join(HELLO, 'mesh.yaml'), join(other, 'mesh.yaml'));
+    const child = spawn(
+      process.execPath,
+      [DOTLINE, 'up', '--mesh', other, '--port', String(port)],
+      { env: { ...process.env, NODE_OPTIONS: '' } },
+    );
+    let errors = '';
+    child.stderr.on('data', (chunk) => {
+      errors += chunk;
+    });
+    const [code] = await once(child, 'exit');
+    expect(code).toBe(3);
+    expect(errors.trim()).toBe(
+      `port ${port} is taken by another program; end it or choose another port: npm start -- --port ${port + 1}`,
+    );
+    await rm(other, { recursive: true });
+  }, 30_000);
+
+  it('stops without leaving a process', async () => {
+    const pids = (await processes()).map(({ pid }) => pid);
+    expect(pids.length).toBeGreaterThan(10);
+    expect(await dotline('down')).toMatchObject({ code: 0, stdout: 'Stopped.\n' });
+    for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    expect((await dotline('status')).code).toBe(3);
+  }, 60_000);
+});
