@@ -14,7 +14,6 @@ interface Supervised {
   readonly process: LocalProcess;
   readonly log: RotatingFileStream;
   child: ChildProcess | undefined;
-  restarts: number;
   backoffMs: number;
   timer: NodeJS.Timeout | undefined;
   stopping: boolean;
@@ -73,7 +72,6 @@ export class Supervisor {
       process: process_,
       log,
       child: undefined,
-      restarts: 0,
       backoffMs: BACKOFF_MS_MIN,
       timer: undefined,
       stopping: false,
@@ -86,11 +84,6 @@ export class Supervisor {
   isAlive(name: string): boolean {
     const child = this.#supervised.get(name)?.child;
     return child !== undefined && child.exitCode === null && child.signalCode === null;
-  }
-
-  /** How often it was started again. */
-  restarts(name: string): number {
-    return this.#supervised.get(name)?.restarts ?? 0;
   }
 
   /** Names of everything supervised, in the order of their starts. */
@@ -150,7 +143,6 @@ export class Supervisor {
       if (Date.now() - startedAtMs > HEALTHY_AFTER_MS) supervised.backoffMs = BACKOFF_MS_MIN;
       this.onDeath({ name: process_.name, reason, restartInMs: supervised.backoffMs });
       supervised.timer = setTimeout(() => {
-        supervised.restarts += 1;
         this.#spawn(supervised);
       }, supervised.backoffMs);
       supervised.backoffMs = Math.min(BACKOFF_MS_MAX, supervised.backoffMs * 2);

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
-import type { LocalProcess } from '@dotline/local-parts/local-process';
 import { postgresqlProcess, postgresqlUrl } from '@dotline/local-parts/postgresql';
 import { type RunningProcess, startLocalProcess } from '@dotline/local-parts/start-local-process';
 import { ensureValkey, valkeyProcess } from '@dotline/local-parts/valkey';
@@ -35,7 +34,7 @@ export async function startClickHouse(at?: {
   const directory = at?.directory ?? (await mkdtemp(join(tmpdir(), 'dotline-clickhouse-')));
   const port = at?.port ?? (await freePort());
   const url = `http://default:${PASSWORD}@127.0.0.1:${port}`;
-  const process_ = await startStore({
+  const process_ = await startLocalProcess({
     name: 'clickhouse',
     command: [process.execPath, EMBEDDED_CLICKHOUSE],
     environment: {
@@ -66,7 +65,7 @@ export async function startClickHouse(at?: {
 export async function startPostgresql(): Promise<RunningStore> {
   const directory = await mkdtemp(join(tmpdir(), 'dotline-postgresql-'));
   const settings = { directory, port: await freePort(), password: PASSWORD };
-  const process_ = await startStore(await postgresqlProcess(settings));
+  const process_ = await startLocalProcess(await postgresqlProcess(settings));
   const client = new pg.Client(postgresqlUrl(settings, 'postgres'));
   await client.connect();
   await client.query('create database dotline');
@@ -86,7 +85,7 @@ export async function startValkey(): Promise<RunningStore> {
   const directory = await mkdtemp(join(tmpdir(), 'dotline-valkey-'));
   const port = await freePort();
   const { path: binary } = await ensureValkey();
-  const process_ = await startStore(
+  const process_ = await startLocalProcess(
     await valkeyProcess({ binary, directory, port, password: PASSWORD }),
   );
   return {
@@ -103,15 +102,4 @@ export async function startValkey(): Promise<RunningStore> {
 function freePort(): Promise<number> {
   const from = 12_000 + Math.floor(Math.random() * 15_000);
   return getPort({ port: portNumbers(from, from + 1_000) });
-}
-
-/** Errors of Node's own modules are of another realm than a test's, where retrying does not know them. */
-function startStore(store: LocalProcess): Promise<RunningProcess> {
-  return startLocalProcess({
-    ...store,
-    ready: () =>
-      store.ready().catch((error: unknown) => {
-        throw new Error(String(error));
-      }),
-  });
 }
