@@ -6,7 +6,7 @@ export interface ResourceSet {
   readonly resources: ReadonlyMap<string, TypedResource>;
   /**
    * "Every xDS resource type has a version string … Whenever one resource of that type changes,
-   * the version is changed": a hash of the names and versions, so that a restarted server states
+   * the version is changed": made of the names and versions, so that a restarted server states
    * the version that its clients already know.
    * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#ack-nack-and-resource-type-instance-version
    */
@@ -36,10 +36,57 @@ export function resourceSet(resources: Iterable<TypedResource>): ResourceSet {
   return { resources: byName, version: versionOf(byName.values()) };
 }
 
-/** The version of a set of resources, whatever their order. */
+/** The set with this resource in place of the one of its name, if there is one. */
+export function withResource(set: ResourceSet, resource: TypedResource): ResourceSet {
+  const before = set.resources.get(resource.name);
+  const resources = new Map(set.resources).set(resource.name, resource);
+  const sum = sumOf(set.version) - (before ? fingerprintOf(before) : 0n) + fingerprintOf(resource);
+  return { resources, version: versionOfSum(sum) };
+}
+
+/** The set without the resource of this name. */
+export function withoutResource(set: ResourceSet, name: string): ResourceSet {
+  const before = set.resources.get(name);
+  if (before === undefined) {
+    return set;
+  }
+  const resources = new Map(set.resources);
+  resources.delete(name);
+  return { resources, version: versionOfSum(sumOf(set.version) - fingerprintOf(before)) };
+}
+
+/**
+ * The version of a set of resources, whatever their order: the sum of their fingerprints, so that
+ * the version after a change costs what changed and not what is there (Bellare and Micciancio, "A
+ * New Paradigm for Collision-free Hashing", 1997, section 5; resources are not adversaries).
+ */
 export function versionOf(resources: Iterable<TypedResource>): string {
-  const lines = Array.from(resources, ({ name, version }) => JSON.stringify([name, version]));
-  return createHash('sha256').update(lines.sort().join('\n')).digest('hex').slice(0, 32);
+  let sum = 0n;
+  for (const resource of resources) {
+    sum += fingerprintOf(resource);
+  }
+  return versionOfSum(sum);
+}
+
+const fingerprints = new WeakMap<TypedResource, bigint>();
+
+function fingerprintOf(resource: TypedResource): bigint {
+  const known = fingerprints.get(resource);
+  if (known !== undefined) {
+    return known;
+  }
+  const hash = createHash('sha256').update(JSON.stringify([resource.name, resource.version]));
+  const fingerprint = BigInt(`0x${hash.digest('hex').slice(0, 32)}`);
+  fingerprints.set(resource, fingerprint);
+  return fingerprint;
+}
+
+function sumOf(version: string): bigint {
+  return BigInt(`0x${version}`);
+}
+
+function versionOfSum(sum: bigint): string {
+  return BigInt.asUintN(128, sum).toString(16).padStart(32, '0');
 }
 
 export const emptyResourceSet: ResourceSet = resourceSet([]);
