@@ -1,6 +1,6 @@
 import { RejectedGroups } from './rejected-groups.js';
 import type { TypedResource } from './resource.js';
-import type { ResourceSet } from './resource-set.js';
+import { differences, emptyResourceSet, type ResourceSet } from './resource-set.js';
 import type { Answer, NextOptions, Rejection, Subscription, Update } from './subscription.js';
 import { isRootType, type TypeUrl } from './type-url.js';
 import { UnansweredResponses } from './unanswered.js';
@@ -17,6 +17,11 @@ export interface DeltaRequest {
 
 /** The client is to be told about this name, whatever it holds. */
 const owed = Symbol('owed');
+/** The client has nothing of this name. */
+const absent = Symbol('absent');
+
+/** What a client holds of a name: the version that was sent last (accepted or not), or a mark. */
+type Held = string | typeof owed | typeof absent;
 
 /**
  * The incremental variant, one type on one stream.
@@ -30,14 +35,15 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #firstDue = false;
   readonly #names = new Set<string>();
   /**
-   * What the client holds, by name: the version that was sent last (accepted or not), or a mark.
-   * After a NACK the version stays, so "no content is sent again until it changes".
+   * The newest set that was looked at. Of the names that it asks for, the client holds what is in
+   * here, except for those in #differing; so a stream that is up to date costs no memory for each
+   * resource, and a change costs what changed. After a NACK a version counts as held, so "no content
+   * is sent again until it changes".
    */
-  readonly #held = new Map<string, string | typeof owed>();
+  #base: ResourceSet = emptyResourceSet;
+  readonly #differing = new Map<string, Held>();
   readonly #unanswered = new UnansweredResponses();
   readonly #rejected = new RejectedGroups();
-  /** The set for which `next` found nothing to send, with removals and without. */
-  readonly #settled = new Map<boolean, ResourceSet>();
 
   constructor(readonly typeUrl: TypeUrl) {}
 
@@ -54,10 +60,6 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     this.#started = true;
     const answers = this.#answers(request);
     const { subscribe, unsubscribe } = request;
-    // A plain ACK is never answered, and costs no look at the resources.
-    if (first || subscribe.length > 0 || unsubscribe.length > 0 || request.rejection) {
-      this.#settled.clear();
-    }
     // "the server must honor changes to the subscription state even if the nonce is stale. The
     // nonce … should not be used to reject stale requests" [Incremental xDS]. So from here on the
     // nonce plays no part, and one that belongs to another type or stream does no harm.
@@ -74,55 +76,100 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       this.#forgetUnwanted();
       // Envoy starts when it has an answer to its wildcards, and waits 15 s for it, so "there are
       // none" must be said. A client that states versions has had an answer before.
-      this.#firstDue = this.#wildcard && this.#held.size === 0;
+      this.#firstDue = this.#wildcard && this.#differing.size === 0;
     }
     return answers;
   }
 
   adopt(set: ResourceSet): readonly TypedResource[] {
-    return [...set.resources.values()].filter(
-      (resource) => this.#held.get(resource.name) === resource.version,
-    );
+    return [...this.#differing].flatMap(([name, held]) => {
+      const resource = set.resources.get(name);
+      return resource !== undefined && resource.version === held ? [resource] : [];
+    });
   }
 
   next(set: ResourceSet, options: NextOptions): Update | undefined {
-    if (!this.#started || this.#unanswered.full || this.#settled.get(options.removals) === set) {
+    if (!this.#started || this.#unanswered.full) {
       return undefined;
     }
-    const again = this.#rejected.next((resource) => this.#isCurrent(resource, set));
+    if (set !== this.#base) {
+      this.#rebase(set);
+    }
+    const again = this.#rejected.next((resource) => this.#isCurrent(resource));
     if (again !== undefined) {
       return { resources: again, removed: [], version: set.version };
     }
-    const resources = this.#changed(set, options.maxBytes);
-    const removed = this.#gone(set, options.removals);
+    if (this.#differing.size === 0 && !this.#firstDue) {
+      return undefined;
+    }
+    const resources = this.#changed(options.maxBytes);
+    const removed = this.#gone(options.removals);
     if (resources.length === 0 && removed.length === 0 && !this.#firstDue) {
-      this.#settled.set(options.removals, set);
       return undefined;
     }
     return { resources, removed, version: set.version };
   }
 
   sent(update: Update, nonce: string): void {
-    this.#settled.clear();
     this.#firstDue = false;
     this.#unanswered.add(nonce, update);
     for (const { name, version } of update.resources) {
-      this.#held.set(name, version);
+      if (this.#base.resources.get(name)?.version === version) {
+        this.#differing.delete(name);
+      } else {
+        this.#differing.set(name, version);
+      }
     }
     // "Management servers must remember the set of resources being requested by the client, and if
     // one of those springs into existence later, the server must send an update" [Knowing When a
     // Requested Resource Does Not Exist]: the name stays in #names, and is not held.
     for (const name of update.removed) {
-      this.#held.delete(name);
+      this.#differing.delete(name);
     }
   }
 
   sendAgain(names: Iterable<string>): void {
     for (const name of names) {
-      if (typeof this.#held.get(name) === 'string') {
-        this.#held.set(name, owed);
-        this.#settled.clear();
+      if (typeof this.#heldOf(name) === 'string') {
+        this.#differing.set(name, owed);
       }
+    }
+  }
+
+  #isAskedFor(name: string): boolean {
+    return this.#wildcard || this.#names.has(name);
+  }
+
+  #heldOf(name: string): Held {
+    const held = this.#differing.get(name);
+    if (held !== undefined) {
+      return held;
+    }
+    const resource = this.#isAskedFor(name) ? this.#base.resources.get(name) : undefined;
+    return resource?.version ?? absent;
+  }
+
+  #rebase(set: ResourceSet): void {
+    const changes = differences(this.#base, set);
+    if (this.#wildcard || changes.size < this.#names.size) {
+      for (const [name, before] of changes) {
+        if (this.#isAskedFor(name)) {
+          this.#differFrom(name, before);
+        }
+      }
+    } else {
+      for (const name of this.#names) {
+        if (changes.has(name)) {
+          this.#differFrom(name, changes.get(name));
+        }
+      }
+    }
+    this.#base = set;
+  }
+
+  #differFrom(name: string, before: string | undefined): void {
+    if (!this.#differing.has(name)) {
+      this.#differing.set(name, before ?? absent);
     }
   }
 
@@ -150,26 +197,46 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     // resending them" [Incremental xDS]. A version that differs, or a name that is gone, is found
     // by `next` like any other difference.
     for (const [name, version] of Object.entries(initialVersions)) {
-      this.#held.set(name, version);
+      this.#differing.set(name, version);
     }
   }
 
   #subscribe(name: string, first: boolean): void {
     if (name === '*') {
-      if (this.#wildcard && !first) {
-        this.#oweAll();
-      }
-      this.#wildcard = true;
-      this.#oweInFlight();
+      this.#subscribeAll(first);
       return;
     }
     // "A resource_names_subscribe field may contain resource names that the server believes the
     // client is already subscribed to … the server must still provide those resources" [Subscribing
     // to Resources]. In a stream's first request the versions it states count instead.
-    if (!first || !this.#held.has(name)) {
-      this.#held.set(name, owed);
+    if (!first || this.#heldOf(name) === absent) {
+      this.#differing.set(name, owed);
     }
     this.#names.add(name);
+  }
+
+  #subscribeAll(first: boolean): void {
+    const again = this.#wildcard && !first;
+    // A client that has dropped a name and then asks for '*' keeps the resource if it was on its
+    // way meanwhile. We have forgotten it, and must not: it may have to be removed.
+    for (const name of this.#unanswered.names()) {
+      if (this.#heldOf(name) === absent) {
+        this.#differing.set(name, owed);
+      }
+    }
+    for (const name of this.#base.resources.keys()) {
+      if (again || !this.#isAskedFor(name)) {
+        this.#differFrom(name, undefined);
+      }
+    }
+    if (again) {
+      for (const [name, held] of this.#differing) {
+        if (held !== absent || this.#base.resources.has(name)) {
+          this.#differing.set(name, owed);
+        }
+      }
+    }
+    this.#wildcard = true;
   }
 
   #unsubscribe(name: string): void {
@@ -187,28 +254,10 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       // "the server must send a response that includes the specific resource in either the
       // removed_resources field (if it is not included in the wildcard) or in the resources field
       // (if it is)" [Unsubscribing from Resources].
-      this.#held.set(name, owed);
+      this.#differing.set(name, owed);
     } else {
       // "a server does not need to send any response if a request does nothing except unsubscribe".
-      this.#held.delete(name);
-    }
-  }
-
-  #oweAll(): void {
-    for (const name of this.#held.keys()) {
-      this.#held.set(name, owed);
-    }
-  }
-
-  /**
-   * A client that has dropped a name and then asks for '*' keeps the resource if it was on its way
-   * meanwhile. We have forgotten it, and must not: it may have to be removed.
-   */
-  #oweInFlight(): void {
-    for (const name of this.#unanswered.names()) {
-      if (!this.#held.has(name)) {
-        this.#held.set(name, owed);
-      }
+      this.#differing.delete(name);
     }
   }
 
@@ -216,19 +265,24 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     if (this.#wildcard) {
       return;
     }
-    for (const name of this.#held.keys()) {
+    for (const name of this.#differing.keys()) {
       if (!this.#names.has(name)) {
-        this.#held.delete(name);
+        this.#differing.delete(name);
       }
     }
   }
 
-  /** Resources of interest that the client does not hold in this version. */
-  #changed(set: ResourceSet, maxBytes: number): TypedResource[] {
+  /** Resources asked for that the client does not hold in this version. */
+  #changed(maxBytes: number): TypedResource[] {
     const changed: TypedResource[] = [];
     let bytes = 0;
-    for (const resource of this.#interesting(set)) {
-      if (this.#held.get(resource.name) === resource.version) {
+    for (const [name, held] of this.#differing) {
+      const resource = this.#base.resources.get(name);
+      if (resource === undefined) {
+        continue;
+      }
+      if (held === resource.version) {
+        this.#differing.delete(name);
         continue;
       }
       bytes += resource.value.length;
@@ -240,40 +294,26 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     return changed;
   }
 
-  *#interesting(set: ResourceSet): Iterable<TypedResource> {
-    if (this.#wildcard) {
-      yield* set.resources.values();
-      return;
-    }
-    for (const name of this.#names) {
-      const resource = set.resources.get(name);
-      if (resource !== undefined) {
-        yield resource;
-      }
-    }
-  }
-
   /** Names that the client must learn do not exist (any more). */
-  #gone(set: ResourceSet, removals: boolean): string[] {
+  #gone(removals: boolean): string[] {
     const gone: string[] = [];
-    for (const [name, held] of this.#held) {
-      if (set.resources.has(name)) {
+    for (const [name, held] of this.#differing) {
+      if (this.#base.resources.has(name)) {
         continue;
       }
       // "When a resource subscribed to by a client does not exist, the server will send a message
       // that contains that resource's name in the removed_resources field" [Knowing When a
       // Requested Resource Does Not Exist].
-      if (held === owed || removals) {
+      if (held === absent) {
+        this.#differing.delete(name);
+      } else if (held === owed || removals) {
         gone.push(name);
       }
     }
     return gone;
   }
 
-  #isCurrent(resource: TypedResource, set: ResourceSet): boolean {
-    return (
-      this.#held.get(resource.name) === resource.version &&
-      set.resources.get(resource.name)?.version === resource.version
-    );
+  #isCurrent({ name, version }: TypedResource): boolean {
+    return this.#heldOf(name) === version && this.#base.resources.get(name)?.version === version;
   }
 }

@@ -4,19 +4,16 @@ import { PermissionDenied } from './errors.js';
 import type { Node } from './gen/envoy/config/core/v3/base_pb.js';
 import { callHook, type Hooks, type StreamInfo } from './hooks.js';
 import { type Peer, peerOf } from './peer.js';
+import type { PushQueue } from './push-queue.js';
 import type { ResourceSource } from './resource-source.js';
+import type { ResponseEncoder } from './response-encoder.js';
 import type { DiscoveryMethod } from './services.js';
 import { SotwSubscription } from './sotw-subscription.js';
-import { StreamSession, type Variant } from './stream-session.js';
+import { StreamSession } from './stream-session.js';
+import type { Subscription } from './subscription.js';
 import { isTypeUrl, type TypeUrl } from './type-url.js';
 import { warn } from './warn.js';
-import {
-  decodeDeltaRequest,
-  decodeSotwRequest,
-  encodeDeltaResponse,
-  encodeSotwResponse,
-  type Incoming,
-} from './wire.js';
+import { decodeDeltaRequest, decodeSotwRequest, type Incoming } from './wire.js';
 
 /** Decides whether a client may have the resources of the node that it says it is. */
 export type Authorizer = (client: {
@@ -30,6 +27,8 @@ export interface CallOptions {
   readonly authorize: Authorizer | undefined;
   readonly responseBytesMax: number;
   readonly phaseWaitMs: number;
+  readonly encoders: Readonly<Record<DiscoveryMethod['variant'], ResponseEncoder>>;
+  readonly pushes: PushQueue;
 }
 
 export type Call = ServerDuplexStream<Buffer, Buffer>;
@@ -44,19 +43,19 @@ class StreamRefusal extends Error {
   }
 }
 
-interface WireVariant<Request> extends Variant<Request> {
+/** What differs between the variants of the protocol. */
+interface Variant<Request> {
+  readonly subscription: (typeUrl: TypeUrl) => Subscription<Request>;
   readonly decode: (bytes: Buffer) => Incoming<Request>;
 }
 
-const sotw: WireVariant<Parameters<SotwSubscription['apply']>[0]> = {
+const sotw: Variant<Parameters<SotwSubscription['apply']>[0]> = {
   subscription: (typeUrl) => new SotwSubscription(typeUrl),
-  encode: encodeSotwResponse,
   decode: decodeSotwRequest,
 };
 
-const delta: WireVariant<Parameters<DeltaSubscription['apply']>[0]> = {
+const delta: Variant<Parameters<DeltaSubscription['apply']>[0]> = {
   subscription: (typeUrl) => new DeltaSubscription(typeUrl),
-  encode: encodeDeltaResponse,
   decode: decodeDeltaRequest,
 };
 
@@ -112,7 +111,7 @@ export class DiscoveryCall {
     this.#call.emit('error', Object.assign(new Error(details), { code, details }));
   }
 
-  #read<Request>(variant: WireVariant<Request>): void {
+  #read<Request>(variant: Variant<Request>): void {
     let session: StreamSession<Request> | undefined;
     this.#call.on('data', (bytes: Buffer) => {
       if (this.#ended) {
@@ -147,7 +146,7 @@ export class DiscoveryCall {
   }
 
   async #open<Request>(
-    variant: WireVariant<Request>,
+    variant: Variant<Request>,
     { node }: Incoming<Request>,
   ): Promise<StreamSession<Request>> {
     if (node === undefined || node.id === '') {
@@ -167,9 +166,11 @@ export class DiscoveryCall {
       peer,
       node,
     };
-    const { source, hooks, responseBytesMax, phaseWaitMs } = this.#options;
+    const { source, hooks, responseBytesMax, phaseWaitMs, encoders, pushes } = this.#options;
     return new StreamSession({
-      variant,
+      subscription: variant.subscription,
+      encoder: encoders[this.#method.variant],
+      pushes,
       stream,
       source,
       hooks,
@@ -256,7 +257,7 @@ function refusalOf(error: unknown): { readonly code: status; readonly message: s
   return { code: status.INTERNAL, message: 'internal error' };
 }
 
-function decoded<Request>(variant: WireVariant<Request>, bytes: Buffer): Incoming<Request> {
+function decoded<Request>(variant: Variant<Request>, bytes: Buffer): Incoming<Request> {
   try {
     return variant.decode(bytes);
   } catch {

@@ -55,6 +55,35 @@ export function withoutResource(set: ResourceSet, name: string): ResourceSet {
   return { resources, version: versionOfSum(sumOf(set.version) - fingerprintOf(before)) };
 }
 
+/** Names whose resource differs, each with the version that it had before; `undefined`: none. */
+export type Differences = ReadonlyMap<string, string | undefined>;
+
+/** Made once for each set: many streams go from one set to the next together. */
+const knownDifferences = new WeakMap<ResourceSet, { from: string; differences: Differences }>();
+
+/** What is new, changed or gone in `to`. */
+export function differences(from: ResourceSet, to: ResourceSet): Differences {
+  const known = knownDifferences.get(to);
+  if (known?.from === from.version) {
+    return known.differences;
+  }
+  const found = new Map<string, string | undefined>();
+  for (const [name, { version }] of to.resources) {
+    const before = from.resources.get(name)?.version;
+    if (before !== version) {
+      found.set(name, before);
+    }
+  }
+  for (const [name, { version }] of from.resources) {
+    if (!to.resources.has(name)) {
+      found.set(name, version);
+    }
+  }
+  // By version: a reference to the older set would keep the whole line of sets alive.
+  knownDifferences.set(to, { from: from.version, differences: found });
+  return found;
+}
+
 /**
  * The version of a set of resources, whatever their order: the sum of their fingerprints, so that
  * the version after a change costs what changed and not what is there (Bellare and Micciancio, "A

@@ -28,16 +28,33 @@ export interface NodeStatus {
   readonly types: readonly TypeStatus[];
 }
 
+/** When something happened to all resources of a response; shared, since there are many. */
+interface Moment {
+  readonly time: number;
+}
+
+/** A resource at a client. One small object of a fixed shape each: there is one for every stream. */
+class Entry {
+  sent: TypedResource | undefined = undefined;
+  sentAt: Moment | undefined = undefined;
+  acked: TypedResource | undefined = undefined;
+  ackedAt: Moment | undefined = undefined;
+  nack: ResourceStatus['nack'] = undefined;
+}
+
 /** Keeps the status of every resource of one type on one stream. */
 export class TypeStatusBoard {
-  readonly #byName = new Map<string, ResourceStatus>();
+  readonly #byName = new Map<string, Entry>();
 
   constructor(private readonly typeUrl: TypeUrl) {}
 
   /** The client holds these by its own word. */
   adopted(resources: readonly TypedResource[], time: number): void {
-    for (const { name, version } of resources) {
-      this.#byName.set(name, { name, acked: { version, time } });
+    const at = { time };
+    for (const resource of resources) {
+      const entry = this.#entry(resource.name);
+      entry.acked = resource;
+      entry.ackedAt = at;
     }
   }
 
@@ -50,11 +67,14 @@ export class TypeStatusBoard {
   }
 
   sent(update: Update, time: number): void {
-    for (const { name, version } of update.resources) {
-      const before = this.#byName.get(name);
-      const { nack, ...rest } = before ?? { name };
-      const kept = nack?.version === version ? { nack } : {};
-      this.#byName.set(name, { ...rest, ...kept, sent: { version, time } });
+    const at = { time };
+    for (const resource of update.resources) {
+      const entry = this.#entry(resource.name);
+      entry.sent = resource;
+      entry.sentAt = at;
+      if (entry.nack?.version !== resource.version) {
+        entry.nack = undefined;
+      }
     }
     for (const name of update.removed) {
       this.#byName.delete(name);
@@ -69,24 +89,37 @@ export class TypeStatusBoard {
     }
   }
 
+  #entry(name: string): Entry {
+    const known = this.#byName.get(name);
+    if (known !== undefined) {
+      return known;
+    }
+    const entry = new Entry();
+    this.#byName.set(name, entry);
+    return entry;
+  }
+
   #acked(resources: readonly TypedResource[], time: number): void {
-    for (const { name, version } of resources) {
-      const before = this.#byName.get(name);
-      if (before === undefined) {
+    const at = { time };
+    for (const resource of resources) {
+      const entry = this.#byName.get(resource.name);
+      if (entry === undefined) {
         continue;
       }
-      const { nack, ...rest } = before;
-      const kept = nack !== undefined && nack.version !== version ? { nack } : {};
-      this.#byName.set(name, { ...rest, ...kept, acked: { version, time } });
+      entry.acked = resource;
+      entry.ackedAt = at;
+      if (entry.nack?.version === resource.version) {
+        entry.nack = undefined;
+      }
     }
   }
 
   #nacked(resources: readonly TypedResource[], detail: string, time: number): void {
     const blamed = this.#blamed(resources, detail);
     for (const { name, version } of blamed) {
-      const before = this.#byName.get(name);
-      if (before?.sent?.version === version) {
-        this.#byName.set(name, { ...before, nack: { version, detail, time } });
+      const entry = this.#byName.get(name);
+      if (entry?.sent?.version === version) {
+        entry.nack = { version, detail, time };
       }
     }
     if (blamed.some(({ name }) => mentions(detail, name))) {
@@ -115,7 +148,12 @@ export class TypeStatusBoard {
 
   /** A copy of what is known, as plain data. */
   resources(): ResourceStatus[] {
-    return [...this.#byName.values()];
+    return Array.from(this.#byName, ([name, { sent, sentAt, acked, ackedAt, nack }]) => ({
+      name,
+      ...(sent && sentAt && { sent: { version: sent.version, time: sentAt.time } }),
+      ...(acked && ackedAt && { acked: { version: acked.version, time: ackedAt.time } }),
+      ...(nack && { nack }),
+    }));
   }
 }
 

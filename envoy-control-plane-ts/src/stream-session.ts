@@ -1,22 +1,20 @@
 import { callHook, type Hooks, type StreamInfo } from './hooks.js';
 import { removalOrder, updatePhases } from './ordering.js';
 import { PhaseGate } from './phase-gate.js';
+import type { PushQueue } from './push-queue.js';
 import { referencesOf } from './references.js';
 import type { TypedResource } from './resource.js';
 import type { ResourceSet } from './resource-set.js';
 import type { ResourceSource } from './resource-source.js';
+import type { ResponseEncoder } from './response-encoder.js';
 import { type TypeStatus, TypeStatusBoard } from './status.js';
 import type { Answer, NextOptions, Subscription, Update } from './subscription.js';
 import { TypeUrl } from './type-url.js';
 
-/** What differs between the variants of the protocol. */
-export interface Variant<Request> {
-  readonly subscription: (typeUrl: TypeUrl) => Subscription<Request>;
-  readonly encode: (typeUrl: TypeUrl, update: Update, nonce: string) => Buffer;
-}
-
 export interface SessionOptions<Request> {
-  readonly variant: Variant<Request>;
+  readonly subscription: (typeUrl: TypeUrl) => Subscription<Request>;
+  readonly encoder: ResponseEncoder;
+  readonly pushes: PushQueue;
   readonly stream: StreamInfo;
   readonly source: ResourceSource;
   readonly hooks: Hooks;
@@ -45,16 +43,16 @@ export class StreamSession<Request> {
   readonly #unwatch: () => void;
   /** Names of endpoints that must follow clusters which have just been sent. */
   readonly #endpointsDue = new Set<string>();
-  #nonceCount = 0;
+  #nonce = 0;
   #writing = false;
   #closed = false;
-  #scheduled = false;
+  readonly #push = () => this.#flush();
   readonly #gates: readonly PhaseGate[];
 
   constructor(options: SessionOptions<Request>) {
     this.#options = options;
-    this.#gates = updatePhases.map(() => new PhaseGate(options.phaseWaitMs, () => this.#flush()));
-    this.#unwatch = options.source.watch(this.nodeId, () => this.#schedule());
+    this.#gates = updatePhases.map(() => new PhaseGate(options.phaseWaitMs, this.#push));
+    this.#unwatch = options.source.watch(this.nodeId, () => options.pushes.add(this.#push));
   }
 
   get nodeId(): string {
@@ -75,7 +73,9 @@ export class StreamSession<Request> {
       state.board.answered(answer, now);
       this.#report(typeUrl, answer);
     }
-    callHook(hooks.request, { stream, typeUrl, names: state.subscription.names() });
+    if (hooks.request !== undefined) {
+      callHook(hooks.request, { stream, typeUrl, names: state.subscription.names() });
+    }
     if (answers.length > 0) {
       this.#statusChanged(typeUrl);
     }
@@ -93,21 +93,10 @@ export class StreamSession<Request> {
   close(): void {
     this.#closed = true;
     this.#unwatch();
+    this.#options.pushes.remove(this.#push);
     for (const gate of this.#gates) {
       gate.close();
     }
-  }
-
-  /** Several changes of a source in one turn of the event loop become one response. */
-  #schedule(): void {
-    if (this.#scheduled || this.#closed) {
-      return;
-    }
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#flush();
-    });
   }
 
   #flush(): void {
@@ -119,14 +108,15 @@ export class StreamSession<Request> {
       return;
     }
     const { typeUrl, state, update } = due;
-    const { hooks, stream, variant, write } = this.#options;
-    this.#nonceCount += 1;
-    const nonce = String(this.#nonceCount);
+    const { hooks, stream, encoder, write } = this.#options;
+    const encoded = encoder.encode(typeUrl, update, this.#nonce);
+    this.#nonce = encoded.nonce;
+    const nonce = String(encoded.nonce);
     const news = state.board.news(update);
     state.subscription.sent(update, nonce);
     state.board.sent(update, Date.now());
     this.#writing = true;
-    write(variant.encode(typeUrl, update, nonce), () => {
+    write(encoded.bytes, () => {
       this.#writing = false;
       this.#flush();
     });
@@ -222,7 +212,7 @@ export class StreamSession<Request> {
       return known;
     }
     const state: TypeState<Request> = {
-      subscription: this.#options.variant.subscription(typeUrl),
+      subscription: this.#options.subscription(typeUrl),
       board: new TypeStatusBoard(typeUrl),
       adopted: false,
     };

@@ -7,9 +7,12 @@ import {
 } from '@grpc/grpc-js';
 import { type Authorizer, DiscoveryCall } from './discovery-call.js';
 import type { Hooks } from './hooks.js';
+import { PushQueue } from './push-queue.js';
 import type { ResourceSource } from './resource-source.js';
+import { ResponseEncoder } from './response-encoder.js';
 import { type DiscoveryMethod, discoveryServices } from './services.js';
 import type { NodeStatus } from './status.js';
+import { encodeDeltaResponse, encodeSotwResponse } from './wire.js';
 
 export interface XdsServerOptions {
   /** Where the resources come from: a `SnapshotCache` or a source of your own. */
@@ -49,6 +52,11 @@ export class XdsServer {
   readonly #options: XdsServerOptions;
   readonly #server: Server;
   readonly #calls = new Set<DiscoveryCall>();
+  readonly #pushes = new PushQueue();
+  readonly #encoders = {
+    sotw: new ResponseEncoder(encodeSotwResponse),
+    delta: new ResponseEncoder(encodeDeltaResponse),
+  };
   #closing: Promise<void> | undefined;
 
   constructor(options: XdsServerOptions) {
@@ -126,6 +134,8 @@ export class XdsServer {
         authorize,
         responseBytesMax: responseBytesMax ?? 3 * 1024 * 1024,
         phaseWaitMs: phaseWaitMs ?? 10_000,
+        encoders: this.#encoders,
+        pushes: this.#pushes,
       });
       this.#calls.add(call);
       call.start(() => this.#calls.delete(call));
