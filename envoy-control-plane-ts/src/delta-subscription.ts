@@ -51,6 +51,10 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     return this.#unanswered.size > 0;
   }
 
+  get settled(): boolean {
+    return this.#differing.size === 0 && !this.#firstDue && !this.#rejected.pending;
+  }
+
   names(): string[] {
     return this.#wildcard ? ['*', ...this.#names] : [...this.#names];
   }

@@ -43,6 +43,10 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     return this.#unanswered.size > 0;
   }
 
+  get settled(): boolean {
+    return this.#settled.has(true);
+  }
+
   names(): string[] {
     return this.#wildcard ? ['*', ...this.#names] : [...this.#names];
   }

@@ -46,7 +46,12 @@ export class StreamSession<Request> {
   #nonce = 0;
   #writing = false;
   #closed = false;
-  readonly #push = () => this.#flush();
+  /** Nothing is due, and nothing is held back: only news can change that. */
+  #idle = false;
+  readonly #push = () => {
+    this.#idle = false;
+    this.#flush();
+  };
   readonly #gates: readonly PhaseGate[];
 
   constructor(options: SessionOptions<Request>) {
@@ -67,6 +72,7 @@ export class StreamSession<Request> {
     const { hooks, stream } = this.#options;
     const state = this.#type(typeUrl);
     const answers = state.subscription.apply(request);
+    this.#idle &&= state.subscription.settled;
     this.#renewDueEndpoints();
     const now = Date.now();
     for (const answer of answers) {
@@ -100,7 +106,7 @@ export class StreamSession<Request> {
   }
 
   #flush(): void {
-    if (this.#writing || this.#closed) {
+    if (this.#idle || this.#writing || this.#closed) {
       return;
     }
     const due = this.#due();
@@ -145,6 +151,10 @@ export class StreamSession<Request> {
    * what is due is due then.
    */
   #renewDueEndpoints(): void {
+    if (this.#endpointsDue.size === 0) {
+      return;
+    }
+    this.#idle = false;
     const endpoints = this.#types.get(TypeUrl.Endpoint);
     if (endpoints !== undefined) {
       endpoints.subscription.sendAgain(this.#endpointsDue);
@@ -179,6 +189,7 @@ export class StreamSession<Request> {
         return due;
       }
     }
+    this.#idle = [...this.#types.values()].every(({ subscription }) => subscription.settled);
     return undefined;
   }
 

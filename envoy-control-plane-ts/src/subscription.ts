@@ -59,6 +59,8 @@ export interface Subscription<Request> {
   adopt(set: ResourceSet): readonly TypedResource[];
   /** What is to be sent now, or undefined when there is nothing. */
   next(set: ResourceSet, options: NextOptions): Update | undefined;
+  /** True when nothing can be due until the resources change or a request arrives. */
+  readonly settled: boolean;
   /** Records that the update from `next` went out under a nonce. */
   sent(update: Update, nonce: string): void;
   /**
