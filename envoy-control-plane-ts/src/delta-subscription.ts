@@ -1,7 +1,15 @@
 import { RejectedGroups } from './rejected-groups.js';
 import type { TypedResource } from './resource.js';
 import { differences, emptyResourceSet, type ResourceSet } from './resource-set.js';
-import type { Answer, NextOptions, Rejection, Subscription, Update } from './subscription.js';
+import {
+  type Answer,
+  type NextOptions,
+  problemsOf,
+  type Rejection,
+  type ResourceProblem,
+  type Subscription,
+  type Update,
+} from './subscription.js';
 import { isRootType, type TypeUrl } from './type-url.js';
 import { UnansweredResponses } from './unanswered.js';
 
@@ -111,7 +119,17 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     if (resources.length === 0 && removed.length === 0 && !this.#firstDue) {
       return undefined;
     }
-    return { resources, removed, version: set.version };
+    const problems = this.#problems(removed, options.whyMissing);
+    return { resources, removed, version: set.version, ...(problems && { problems }) };
+  }
+
+  heartbeat(): Update | undefined {
+    const resources = [...this.#interesting()].filter(
+      ({ name, ttlMs }) => ttlMs !== undefined && !this.#differing.has(name),
+    );
+    return resources.length === 0 || this.#unanswered.full
+      ? undefined
+      : { resources, removed: [], version: this.#base.version, heartbeat: true };
   }
 
   sent(update: Update, nonce: string): void {
@@ -315,6 +333,37 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       }
     }
     return gone;
+  }
+
+  /**
+   * What there is to say of names that were asked for and do not exist. They are in
+   * removed_resources as well, for clients that do not read resource_errors.
+   * https://github.com/cncf/xds/blob/main/proposals/TP3-xds-error-propagation.md
+   */
+  #problems(
+    removed: readonly string[],
+    whyMissing: NextOptions['whyMissing'],
+  ): ReadonlyMap<string, ResourceProblem> | undefined {
+    return (
+      whyMissing &&
+      problemsOf(
+        removed.filter((name) => this.#names.has(name)),
+        whyMissing,
+      )
+    );
+  }
+
+  *#interesting(): Iterable<TypedResource> {
+    if (this.#wildcard) {
+      yield* this.#base.resources.values();
+      return;
+    }
+    for (const name of this.#names) {
+      const resource = this.#base.resources.get(name);
+      if (resource !== undefined) {
+        yield resource;
+      }
+    }
   }
 
   #isCurrent({ name, version }: TypedResource): boolean {

@@ -1,3 +1,4 @@
+import type { StreamRefused } from './errors.js';
 import type { Node } from './gen/envoy/config/core/v3/base_pb.js';
 import type { Peer } from './peer.js';
 import type { Rejection, Update } from './subscription.js';
@@ -15,15 +16,17 @@ export interface StreamInfo {
   readonly node: Node;
 }
 
-/** A stream that the server ended because of what the client sent, or was not allowed. */
+/**
+ * A stream that the server ended, or did not let in. Who may not have what it asks for has an
+ * `error` that is a `PermissionDenied`: the event then belongs into an audit log.
+ */
 export interface RefusalEvent {
   readonly method: string;
   readonly peer: Peer;
   /** The node that the client said it is, if it came so far. */
-  readonly nodeId?: string;
-  /** The gRPC status and text that the client got. */
-  readonly code: number;
-  readonly message: string;
+  readonly node?: Node;
+  /** What the client got: `code` is the gRPC status, `message` its text. */
+  readonly error: StreamRefused;
 }
 
 export interface RequestEvent {
@@ -38,6 +41,17 @@ export interface ResponseEvent {
   readonly typeUrl: TypeUrl;
   readonly nonce: string;
   readonly update: Update;
+}
+
+export interface RespondedEvent extends ResponseEvent {
+  /** The size of the message. */
+  readonly bytes: number;
+}
+
+/** A response that gRPC clients may be unable to read: see `XdsServerOptions.oversizeBytes`. */
+export interface OversizeEvent extends RespondedEvent {
+  /** The largest of its resources. */
+  readonly largest: { readonly name: string; readonly bytes: number } | undefined;
 }
 
 export interface NackEvent extends ResponseEvent {
@@ -60,7 +74,8 @@ export interface Hooks {
   readonly streamOpened?: (stream: StreamInfo) => void;
   readonly streamRefused?: (event: RefusalEvent) => void;
   readonly request?: (event: RequestEvent) => void;
-  readonly responded?: (event: ResponseEvent) => void;
+  readonly responded?: (event: RespondedEvent) => void;
+  readonly oversize?: (event: OversizeEvent) => void;
   readonly acked?: (event: ResponseEvent) => void;
   readonly nacked?: (event: NackEvent) => void;
   /** The status of a node's resources of one type has changed: see `XdsServer.status`. */

@@ -1,4 +1,5 @@
 import type { ResourceSet } from './resource-set.js';
+import type { ResourceProblem } from './subscription.js';
 import type { TypeUrl } from './type-url.js';
 
 /**
@@ -24,4 +25,11 @@ export interface ResourceSource {
 
   /** Calls `changed` after the node's resources of any type have changed; returns the unwatch. */
   watch(nodeId: string, changed: () => void): () => void;
+
+  /**
+   * Why the node has no resource of this name, for clients that ask for it by name: an edge that
+   * policy denies, say. Without this, and when it returns undefined, they are told only that there is
+   * none.
+   */
+  whyMissing?(nodeId: string, typeUrl: TypeUrl, name: string): ResourceProblem | undefined;
 }

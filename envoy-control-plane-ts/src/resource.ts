@@ -15,6 +15,12 @@ export interface TypedResource {
   readonly version: string;
   /** The encoded message. Must not be written to. */
   readonly value: Uint8Array;
+  /**
+   * How long a client may use the resource without hearing from the server, in ms; the server renews
+   * it in time. Without: for ever.
+   * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-ttl
+   */
+  readonly ttlMs?: number;
 }
 
 /** A message type that is not one of `TypeUrl` was offered as a resource. */
@@ -36,6 +42,7 @@ export function resource<Desc extends DescMessage>(
   schema: Desc,
   name: string,
   message: MessageShape<Desc>,
+  { ttlMs }: Pick<TypedResource, 'ttlMs'> = {},
 ): TypedResource {
   const typeUrl = urlOf(schema);
   if (!isTypeUrl(typeUrl)) {
@@ -43,7 +50,7 @@ export function resource<Desc extends DescMessage>(
   }
   const value = canonicalBinary(schema, message);
   const version = createHash('sha256').update(value).digest('hex').slice(0, 32);
-  return Object.freeze({ name, typeUrl, version, value });
+  return Object.freeze({ name, typeUrl, version, value, ...(ttlMs !== undefined && { ttlMs }) });
 }
 
 /**

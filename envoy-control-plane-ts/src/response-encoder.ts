@@ -67,6 +67,9 @@ export class ResponseEncoder {
 function isSame(one: Update, other: Update): boolean {
   return (
     one.version === other.version &&
+    one.heartbeat === other.heartbeat &&
+    // Problems are what one client asked for.
+    one.problems === other.problems &&
     isEqual(one.resources, other.resources, isSameResource) &&
     isEqual(one.removed, other.removed, Object.is)
   );

@@ -1,7 +1,14 @@
 import { RejectedGroups } from './rejected-groups.js';
 import type { TypedResource } from './resource.js';
 import { type ResourceSet, versionOf } from './resource-set.js';
-import type { Answer, NextOptions, Rejection, Subscription, Update } from './subscription.js';
+import {
+  type Answer,
+  type NextOptions,
+  problemsOf,
+  type Rejection,
+  type Subscription,
+  type Update,
+} from './subscription.js';
 import { isRootType, type TypeUrl } from './type-url.js';
 import { UnansweredResponses } from './unanswered.js';
 
@@ -30,6 +37,8 @@ export class SotwSubscription implements Subscription<SotwRequest> {
   #claimedVersion = '';
   /** What was sent last, accepted or not, by name. */
   readonly #held = new Map<string, TypedResource>();
+  /** Names that do not exist, of which the client has been told why. */
+  readonly #explained = new Set<string>();
   /** A response is due even if it says nothing new. */
   #owed = false;
   readonly #unanswered = new UnansweredResponses();
@@ -106,6 +115,13 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     return update;
   }
 
+  heartbeat(): Update | undefined {
+    const resources = [...this.#held.values()].filter(({ ttlMs }) => ttlMs !== undefined);
+    return resources.length === 0 || this.#unanswered.full
+      ? undefined
+      : { resources, removed: [], version: versionOf(this.#held.values()), heartbeat: true };
+  }
+
   sent(update: Update, nonce: string): void {
     this.#settled.clear();
     this.#lastNonce = nonce;
@@ -114,6 +130,9 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     this.#hold(update.resources);
     for (const name of update.removed) {
       this.#held.delete(name);
+    }
+    for (const name of update.problems?.keys() ?? []) {
+      this.#explained.add(name);
     }
   }
 
@@ -159,6 +178,11 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     const before = { wildcard: this.#wildcard, names: this.#names };
     this.#wildcard = names.includes('*');
     this.#names = new Set(names.filter((name) => name !== '*'));
+    for (const name of this.#explained) {
+      if (!this.#names.has(name)) {
+        this.#explained.delete(name);
+      }
+    }
     // "the server must resend any newly requested resources, even if it previously sent those
     // resources without having been asked for them and the resources have not changed".
     let asksMore = this.#wildcard && !before.wildcard;
@@ -191,7 +215,7 @@ export class SotwSubscription implements Subscription<SotwRequest> {
    * been removed" [Grouping Resources into Responses; Deleting Resources]. While nothing may be
    * removed yet, what is gone from the set is listed once more as it was.
    */
-  #nextWhole(set: ResourceSet, { removals }: NextOptions): Update | undefined {
+  #nextWhole(set: ResourceSet, { removals, whyMissing }: NextOptions): Update | undefined {
     const whole = new Map<string, TypedResource>();
     for (const resource of this.#interesting(set)) {
       whole.set(resource.name, resource);
@@ -205,7 +229,8 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     const changed = [...whole.values()].some(
       ({ name, version }) => this.#held.get(name)?.version !== version,
     );
-    if (!this.#owed && !changed && (gone.length === 0 || !removals)) {
+    const problems = this.#problems(set, whyMissing);
+    if (!this.#owed && !changed && !problems && (gone.length === 0 || !removals)) {
       return undefined;
     }
     const isSet = whole.size === set.resources.size && (removals || gone.length === 0);
@@ -213,6 +238,7 @@ export class SotwSubscription implements Subscription<SotwRequest> {
       resources: [...whole.values()],
       removed: removals ? gone.map(({ name }) => name) : [],
       version: isSet ? set.version : versionOf(whole.values()),
+      ...(problems && { problems }),
     };
   }
 
@@ -220,9 +246,9 @@ export class SotwSubscription implements Subscription<SotwRequest> {
    * Other types "are grouped into responses in the same way as in the incremental protocol": only
    * what changed. "The API provides no mechanism for the server to tell the client that resources
    * have been deleted" [Deleting Resources], and an empty response would be a no-op, so what does
-   * not exist is not answered until it does.
+   * not exist is not answered until it does, unless there is a reason to tell.
    */
-  #nextPart(set: ResourceSet, { maxBytes }: NextOptions): Update | undefined {
+  #nextPart(set: ResourceSet, { maxBytes, whyMissing }: NextOptions): Update | undefined {
     for (const name of this.#held.keys()) {
       if (!set.resources.has(name)) {
         this.#held.delete(name);
@@ -247,9 +273,34 @@ export class SotwSubscription implements Subscription<SotwRequest> {
       }
       changed.push(resource);
     }
-    return changed.length === 0
+    const problems = this.#problems(set, whyMissing);
+    return changed.length === 0 && problems === undefined
       ? undefined
-      : { resources: changed, removed: [], version: set.version };
+      : {
+          resources: changed,
+          removed: [],
+          version: set.version,
+          ...(problems && { problems }),
+        };
+  }
+
+  /**
+   * What there is to say of names that do not exist, once each.
+   * https://github.com/cncf/xds/blob/main/proposals/TP3-xds-error-propagation.md
+   */
+  #problems(set: ResourceSet, whyMissing: NextOptions['whyMissing']) {
+    if (whyMissing === undefined) {
+      return undefined;
+    }
+    const missing: string[] = [];
+    for (const name of this.#names) {
+      if (set.resources.has(name)) {
+        this.#explained.delete(name);
+      } else if (!this.#explained.has(name)) {
+        missing.push(name);
+      }
+    }
+    return problemsOf(missing, whyMissing);
   }
 
   #nextRejected(set: ResourceSet): Update | undefined {

@@ -1,3 +1,4 @@
+import { HeartbeatTimer } from './heartbeat-timer.js';
 import { callHook, type Hooks, type StreamInfo } from './hooks.js';
 import { removalOrder, updatePhases } from './ordering.js';
 import { PhaseGate } from './phase-gate.js';
@@ -31,6 +32,12 @@ interface TypeState<Request> {
   adopted: boolean;
 }
 
+interface Due<Request> {
+  readonly typeUrl: TypeUrl;
+  readonly state: TypeState<Request>;
+  readonly update: Update;
+}
+
 /**
  * One client's stream: feeds requests to the subscriptions of each type and sends what they have to
  * say, in order, one message at a time. Nothing is queued: a message is made from the newest
@@ -53,6 +60,9 @@ export class StreamSession<Request> {
     this.#flush();
   };
   readonly #gates: readonly PhaseGate[];
+  readonly #heartbeats = new HeartbeatTimer(() => this.#heartbeat());
+  /** Types of which the times to live are to be renewed now. */
+  readonly #heartbeatsDue = new Set<TypeUrl>();
 
   constructor(options: SessionOptions<Request>) {
     this.#options = options;
@@ -100,6 +110,7 @@ export class StreamSession<Request> {
     this.#closed = true;
     this.#unwatch();
     this.#options.pushes.remove(this.#push);
+    this.#heartbeats.stop();
     for (const gate of this.#gates) {
       gate.close();
     }
@@ -109,7 +120,7 @@ export class StreamSession<Request> {
     if (this.#idle || this.#writing || this.#closed) {
       return;
     }
-    const due = this.#due();
+    const due = this.#heartbeatDue() ?? this.#due();
     if (due === undefined) {
       return;
     }
@@ -126,10 +137,12 @@ export class StreamSession<Request> {
       this.#writing = false;
       this.#flush();
     });
+    this.#heartbeats.follow(update.resources);
     if (typeUrl === TypeUrl.Cluster) {
       this.#renewEndpoints(news);
     }
-    callHook(hooks.responded, { stream, typeUrl, nonce, update });
+    const { length: bytes } = encoded.bytes;
+    callHook(hooks.responded, { stream, typeUrl, nonce, update, bytes });
     this.#statusChanged(typeUrl);
   }
 
@@ -169,8 +182,32 @@ export class StreamSession<Request> {
     }
   }
 
+  #heartbeat(): void {
+    for (const [typeUrl, { subscription }] of this.#types) {
+      if (subscription.heartbeat() !== undefined) {
+        this.#heartbeatsDue.add(typeUrl);
+      }
+    }
+    if (this.#heartbeatsDue.size === 0) {
+      this.#heartbeats.stop();
+    }
+    this.#push();
+  }
+
+  #heartbeatDue(): Due<Request> | undefined {
+    for (const typeUrl of this.#heartbeatsDue) {
+      this.#heartbeatsDue.delete(typeUrl);
+      const state = this.#types.get(typeUrl);
+      const update = state?.subscription.heartbeat();
+      if (state !== undefined && update !== undefined) {
+        return { typeUrl, state, update };
+      }
+    }
+    return undefined;
+  }
+
   /** The first thing that may be sent now: see `updatePhases` and `removalOrder`. */
-  #due(): { typeUrl: TypeUrl; state: TypeState<Request>; update: Update } | undefined {
+  #due(): Due<Request> | undefined {
     for (const [index, phase] of updatePhases.entries()) {
       for (const typeUrl of phase) {
         const due = this.#dueOf(typeUrl, false);
@@ -200,7 +237,14 @@ export class StreamSession<Request> {
       return undefined;
     }
     this.#adopt(typeUrl, state, set);
-    const options: NextOptions = { removals, maxBytes: this.#options.responseBytesMax };
+    const { source, responseBytesMax } = this.#options;
+    const options: NextOptions = {
+      removals,
+      maxBytes: responseBytesMax,
+      ...(source.whyMissing && {
+        whyMissing: (name) => source.whyMissing?.(this.nodeId, typeUrl, name),
+      }),
+    };
     const update = state.subscription.next(set, options);
     return update && { typeUrl, state, update };
   }
@@ -213,6 +257,7 @@ export class StreamSession<Request> {
     const adopted = state.subscription.adopt(set);
     if (adopted.length > 0) {
       state.board.adopted(adopted, Date.now());
+      this.#heartbeats.follow(adopted);
       this.#statusChanged(typeUrl);
     }
   }

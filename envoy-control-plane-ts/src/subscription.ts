@@ -9,9 +9,19 @@ export interface Rejection {
   readonly message: string;
 }
 
+/** Why a client does not get what it asked for by name: a google.rpc.Code and a sentence. */
+export interface ResourceProblem {
+  readonly code: number;
+  readonly message: string;
+}
+
 /** The content of one response, before it has a nonce. */
 export interface Update {
   readonly resources: readonly TypedResource[];
+  /** Only the time to live of the resources is renewed; they are sent without their content. */
+  readonly heartbeat?: true;
+  /** By name, for names that the client asked for. */
+  readonly problems?: ReadonlyMap<string, ResourceProblem>;
   /** Names that the client loses with this response. */
   readonly removed: readonly string[];
   /** The version of the type as a whole. */
@@ -42,6 +52,8 @@ export interface NextOptions {
   readonly removals: boolean;
   /** A response holds at least one resource and, if it can be split, not more bytes than this. */
   readonly maxBytes: number;
+  /** Says why there is no resource of a name, if there is more to say than that. */
+  readonly whyMissing?: (name: string) => ResourceProblem | undefined;
 }
 
 /**
@@ -61,6 +73,11 @@ export interface Subscription<Request> {
   next(set: ResourceSet, options: NextOptions): Update | undefined;
   /** True when nothing can be due until the resources change or a request arrives. */
   readonly settled: boolean;
+  /**
+   * The resources with a time to live that the client holds as they are, as an update that renews
+   * it; undefined when there are none.
+   */
+  heartbeat(): Update | undefined;
   /** Records that the update from `next` went out under a nonce. */
   sent(update: Update, nonce: string): void;
   /**
@@ -72,4 +89,19 @@ export interface Subscription<Request> {
   readonly awaitsAnswer: boolean;
   /** The names that the client has asked for; '*' among them for a wildcard. */
   names(): string[];
+}
+
+/** What there is to say of these names; undefined when nothing. */
+export function problemsOf(
+  names: readonly string[],
+  whyMissing: (name: string) => ResourceProblem | undefined,
+): ReadonlyMap<string, ResourceProblem> | undefined {
+  const problems = new Map<string, ResourceProblem>();
+  for (const name of names) {
+    const problem = whyMissing(name);
+    if (problem !== undefined) {
+      problems.set(name, problem);
+    }
+  }
+  return problems.size === 0 ? undefined : problems;
 }

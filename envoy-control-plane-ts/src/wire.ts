@@ -1,10 +1,13 @@
-import { fromBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { DurationSchema, durationFromMs } from '@bufbuild/protobuf/wkt';
 import type { DeltaRequest } from './delta-subscription.js';
 import type { Node } from './gen/envoy/config/core/v3/base_pb.js';
 import {
   DeltaDiscoveryRequestSchema,
   DiscoveryRequestSchema,
+  ResourceErrorSchema,
+  ResourceSchema,
 } from './gen/envoy/service/discovery/v3/discovery_pb.js';
 import type { TypedResource } from './resource.js';
 import type { SotwRequest } from './sotw-subscription.js';
@@ -88,35 +91,47 @@ function decodeAnyDeltaRequest(bytes: Uint8Array): Incoming<DeltaRequest> {
 
 /** Encodes a DiscoveryResponse. */
 export function encodeSotwResponse(typeUrl: string, update: Update, nonce: string): Buffer {
-  const pieces: Uint8Array[] = [
-    new BinaryWriter().tag(1, WireType.LengthDelimited).string(update.version).finish(),
-  ];
-  for (const resource of update.resources) {
-    pieces.push(sotwPrefix.of(resource), resource.value);
-  }
   const tail = new BinaryWriter();
   tail.tag(4, WireType.LengthDelimited).string(typeUrl);
   tail.tag(5, WireType.LengthDelimited).string(nonce);
-  pieces.push(tail.finish());
-  return Buffer.concat(pieces);
+  writeProblems(tail, 7, update);
+  return joined(update, update.heartbeat ? sotwHeartbeat : sotwPrefix, tail);
 }
 
 /** Encodes a DeltaDiscoveryResponse. */
 export function encodeDeltaResponse(typeUrl: string, update: Update, nonce: string): Buffer {
-  const pieces: Uint8Array[] = [
-    new BinaryWriter().tag(1, WireType.LengthDelimited).string(update.version).finish(),
-  ];
-  for (const resource of update.resources) {
-    pieces.push(deltaPrefix.of(resource), resource.value);
-  }
   const tail = new BinaryWriter();
   tail.tag(4, WireType.LengthDelimited).string(typeUrl);
   tail.tag(5, WireType.LengthDelimited).string(nonce);
   for (const name of update.removed) {
     tail.tag(6, WireType.LengthDelimited).string(name);
   }
+  writeProblems(tail, 9, update);
+  return joined(update, update.heartbeat ? deltaHeartbeat : deltaPrefix, tail);
+}
+
+function joined(update: Update, prefix: Prefix, tail: BinaryWriter): Buffer {
+  const pieces: Uint8Array[] = [
+    new BinaryWriter().tag(1, WireType.LengthDelimited).string(update.version).finish(),
+  ];
+  for (const resource of update.resources) {
+    pieces.push(prefix.of(resource));
+    if (!update.heartbeat) {
+      pieces.push(resource.value);
+    }
+  }
   pieces.push(tail.finish());
   return Buffer.concat(pieces);
+}
+
+function writeProblems(writer: BinaryWriter, field: number, { problems }: Update): void {
+  for (const [name, { code, message }] of problems ?? []) {
+    const error = create(ResourceErrorSchema, {
+      resourceName: { name },
+      errorDetail: { code, message },
+    });
+    writer.tag(field, WireType.LengthDelimited).bytes(toBinary(ResourceErrorSchema, error));
+  }
 }
 
 /** Bytes that are made once for each resource and live as long as it does. */
@@ -135,40 +150,65 @@ class Prefix {
   }
 }
 
-/** `resources: [Any { type_url, value: …` */
+/** `resources: [Any { type_url, value: …`; with a time to live the resource is wrapped. */
 const sotwPrefix = new Prefix((resource) => {
-  const any = anyPrefix(resource);
-  return new BinaryWriter()
-    .tag(2, WireType.LengthDelimited)
-    .uint32(any.length + resource.value.length)
-    .raw(any)
-    .finish();
+  const any = anyPrefix(resource.typeUrl, resource.value.length);
+  if (resource.ttlMs === undefined) {
+    return nested(2, any, resource.value.length);
+  }
+  const wrapped = wrapperPrefix(resource);
+  const wrapper = anyPrefix(wrapperTypeUrl, wrapped.length + resource.value.length);
+  return nested(2, Buffer.concat([wrapper, wrapped]), resource.value.length);
 });
 
-/** `resources: [Resource { name, version, resource: Any { type_url, value: …` */
-const deltaPrefix = new Prefix((resource) => {
-  const any = anyPrefix(resource);
-  const head = new BinaryWriter()
-    .tag(3, WireType.LengthDelimited)
-    .string(resource.name)
-    .tag(1, WireType.LengthDelimited)
-    .string(resource.version)
-    .tag(2, WireType.LengthDelimited)
-    .uint32(any.length + resource.value.length)
-    .raw(any)
-    .finish();
-  return new BinaryWriter()
-    .tag(2, WireType.LengthDelimited)
-    .uint32(head.length + resource.value.length)
-    .raw(head)
-    .finish();
+/** `resources: [Resource { name, version, ttl, resource: Any { type_url, value: …` */
+const deltaPrefix = new Prefix((resource) =>
+  nested(2, wrapperPrefix(resource), resource.value.length),
+);
+
+/** `resources: [Any { type_url, value: Resource { name, version, ttl } }]` */
+const sotwHeartbeat = new Prefix((resource) => {
+  const wrapped = wrapperHead(resource).finish();
+  return nested(2, Buffer.concat([anyPrefix(wrapperTypeUrl, wrapped.length), wrapped]), 0);
 });
 
-function anyPrefix({ typeUrl, value }: TypedResource): Uint8Array {
+/** `resources: [Resource { name, version, ttl }]` */
+const deltaHeartbeat = new Prefix((resource) => nested(2, wrapperHead(resource).finish(), 0));
+
+const wrapperTypeUrl = `type.googleapis.com/${ResourceSchema.typeName}`;
+
+function wrapperHead({ name, version, ttlMs }: TypedResource): BinaryWriter {
+  const head = new BinaryWriter();
+  head.tag(3, WireType.LengthDelimited).string(name);
+  head.tag(1, WireType.LengthDelimited).string(version);
+  if (ttlMs !== undefined) {
+    head.tag(6, WireType.LengthDelimited).bytes(toBinary(DurationSchema, durationFromMs(ttlMs)));
+  }
+  return head;
+}
+
+function wrapperPrefix(resource: TypedResource): Uint8Array {
+  const any = anyPrefix(resource.typeUrl, resource.value.length);
+  return wrapperHead(resource)
+    .raw(nested(2, any, resource.value.length))
+    .finish();
+}
+
+/** A field that holds `bytes` and `more` bytes that follow. */
+function nested(field: number, bytes: Uint8Array, more: number): Uint8Array {
+  return new BinaryWriter()
+    .tag(field, WireType.LengthDelimited)
+    .uint32(bytes.length + more)
+    .raw(bytes)
+    .finish();
+}
+
+/** An Any whose value follows. */
+function anyPrefix(typeUrl: string, valueBytes: number): Uint8Array {
   return new BinaryWriter()
     .tag(1, WireType.LengthDelimited)
     .string(typeUrl)
     .tag(2, WireType.LengthDelimited)
-    .uint32(value.length)
+    .uint32(valueBytes)
     .finish();
 }
