@@ -1,12 +1,23 @@
-import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { AdmissionQueue } from './admission.js';
 import { DeltaSubscription } from './delta-subscription.js';
-import { PermissionDenied } from './errors.js';
+import {
+  ClientStalled,
+  InternalFault,
+  InvalidRequest,
+  LimitExceeded,
+  NotReady,
+  StreamRefused,
+} from './errors.js';
 import type { Node } from './gen/envoy/config/core/v3/base_pb.js';
 import { callHook, type Hooks, type StreamInfo } from './hooks.js';
 import { type Peer, peerOf } from './peer.js';
+import type { PeerStreams } from './peer-streams.js';
 import type { PushQueue } from './push-queue.js';
+import { RequestReader } from './request-reader.js';
 import type { ResourceSource } from './resource-source.js';
 import type { ResponseEncoder } from './response-encoder.js';
+import { ResponseWriter } from './response-writer.js';
 import type { DiscoveryMethod } from './services.js';
 import { SotwSubscription } from './sotw-subscription.js';
 import { StreamSession } from './stream-session.js';
@@ -14,33 +25,20 @@ import type { Subscription } from './subscription.js';
 import { isTypeUrl, type TypeUrl } from './type-url.js';
 import { warn } from './warn.js';
 import { decodeDeltaRequest, decodeSotwRequest, type Incoming } from './wire.js';
+import type { Authorizer, Limits } from './xds-server-options.js';
 
-/** Decides whether a client may have the resources of the node that it says it is. */
-export type Authorizer = (client: {
-  readonly peer: Peer;
-  readonly node: Node;
-}) => void | Promise<void>;
-
-export interface CallOptions {
+/** What the streams of a server share. */
+export interface CallOptions extends Limits {
   readonly source: ResourceSource;
   readonly hooks: Hooks;
   readonly authorize: Authorizer | undefined;
-  readonly responseBytesMax: number;
-  readonly phaseWaitMs: number;
+  readonly notReady: () => string | undefined;
+  readonly admission: AdmissionQueue;
+  readonly peers: PeerStreams;
   readonly encoders: Readonly<Record<DiscoveryMethod['variant'], ResponseEncoder>>;
   readonly pushes: PushQueue;
-}
-
-export type Call = ServerDuplexStream<Buffer, Buffer>;
-
-/** A stream that the server ends, with the status that the client sees. */
-class StreamRefusal extends Error {
-  constructor(
-    readonly code: status,
-    message: string,
-  ) {
-    super(message);
-  }
+  /** Cuts the connection of a peer. */
+  readonly cut: (peerAddress: string) => void;
 }
 
 /** What differs between the variants of the protocol. */
@@ -62,37 +60,74 @@ const delta: Variant<Parameters<DeltaSubscription['apply']>[0]> = {
 let streamCount = 0;
 
 /**
- * Runs one gRPC stream: reads requests, lets the first one in or refuses it, and hands the rest to
- * a session.
+ * Runs one gRPC stream: waits for its admission, reads requests, lets the first one in or refuses
+ * it, and hands the rest to a session.
  */
 export class DiscoveryCall {
-  readonly #call: Call;
+  readonly #call: ServerDuplexStream<Buffer, Buffer>;
   readonly #method: DiscoveryMethod;
   readonly #options: CallOptions;
-  #session: Pick<StreamSession<never>, 'stream' | 'status' | 'nodeId' | 'close'> | undefined;
-  #claimedNodeId: string | undefined;
+  readonly #peer: Peer;
+  readonly #writer: ResponseWriter;
+  /** What is to be undone when the stream is over. */
+  readonly #leave: (() => void)[] = [];
+  #session: StreamSession<never> | undefined;
+  #claimed: Node | undefined;
+  /** There are not more names subscribed to than this. */
+  #namesBound = 0;
   #ended = false;
 
-  constructor(call: Call, method: DiscoveryMethod, options: CallOptions) {
+  constructor(
+    call: ServerDuplexStream<Buffer, Buffer>,
+    method: DiscoveryMethod,
+    options: CallOptions,
+  ) {
     this.#call = call;
     this.#method = method;
     this.#options = options;
+    this.#peer = peerOf(call);
+    this.#writer = new ResponseWriter(call, options.stalledMs, () => this.#stalled());
   }
 
   /** Calls `closed` once, when the stream is over for whatever reason. */
   start(closed: () => void): void {
+    this.#leave.push(closed);
     const over = () => {
-      if (this.#finish()) {
-        closed();
-      }
+      this.#writer.close();
+      this.#finish();
     };
     this.#call.on('cancelled', over);
-    this.#call.on('error', over);
     this.#call.on('close', over);
+    this.#call.on('error', () => this.#finish());
     this.#call.on('end', () => {
       this.#call.end();
-      over();
+      this.#finish();
     });
+    this.#guarded(() => {
+      this.#checkReady();
+      this.#leave.push(this.#options.peers.take(this.#peer));
+      const leave = this.#options.admission.enter({
+        admitted: () => this.#guarded(() => this.#admitted()),
+        refused: (reason) => this.#refuse(reason),
+      });
+      this.#leave.push(leave);
+    });
+  }
+
+  /** The session, from when the first request has been let in. */
+  get session(): StreamSession<never> | undefined {
+    return this.#session;
+  }
+
+  /** Ends the stream; the client may come back at once, to this or another server. */
+  end({ code, message: details }: StreamRefused): void {
+    // Paused, the stream would never see its own end.
+    this.#call.resume();
+    this.#call.emit('error', Object.assign(new Error(details), { code, details }));
+  }
+
+  #admitted(): void {
+    this.#checkReady();
     if (this.#method.variant === 'sotw') {
       this.#read(sotw);
     } else {
@@ -100,49 +135,46 @@ export class DiscoveryCall {
     }
   }
 
-  get session(): Pick<StreamSession<never>, 'stream' | 'status' | 'nodeId'> | undefined {
-    return this.#session;
-  }
-
-  /** Ends the stream; the client may come back at once, to this or another server. */
-  end(code: status, details: string): void {
-    // Paused, the stream would never see its own end.
-    this.#call.resume();
-    this.#call.emit('error', Object.assign(new Error(details), { code, details }));
+  /** @throws NotReady */
+  #checkReady(): void {
+    const reason = this.#options.notReady();
+    if (reason !== undefined) {
+      throw new NotReady(reason);
+    }
   }
 
   #read<Request>(variant: Variant<Request>): void {
+    const { namesPerRequestMax: namesMax, requestsPerSecond, requestBurst } = this.#options;
+    const reader = new RequestReader(this.#call, {
+      variant: this.#method.variant,
+      decode: variant.decode,
+      namesMax,
+      requestsPerSecond,
+      requestBurst,
+    });
+    this.#leave.push(() => reader.stop());
     let session: StreamSession<Request> | undefined;
-    this.#call.on('data', (bytes: Buffer) => {
+    const first = async (incoming: Incoming<Request>, names: number) => {
+      const opened = await this.#open(variant, incoming);
       if (this.#ended) {
+        opened.close();
         return;
       }
-      try {
-        const incoming = decoded(variant, bytes);
-        if (session !== undefined) {
-          this.#handle(session, incoming);
-          return;
+      session = opened;
+      this.#session = opened;
+      callHook(this.#options.hooks.streamOpened, opened.stream);
+      this.#handle(opened, incoming, names);
+    };
+    reader.start(
+      (incoming, names) => {
+        if (session === undefined) {
+          return first(incoming, names);
         }
-        // No further request is read until the first one has been let in.
-        this.#call.pause();
-        this.#open(variant, incoming).then(
-          (opened) => {
-            if (this.#ended) {
-              opened.close();
-              return;
-            }
-            session = opened;
-            this.#session = opened;
-            callHook(this.#options.hooks.streamOpened, opened.stream);
-            this.#guarded(() => this.#handle(opened, incoming));
-            this.#call.resume();
-          },
-          (error: unknown) => this.#refuse(error),
-        );
-      } catch (error) {
-        this.#refuse(error);
-      }
-    });
+        this.#handle(session, incoming, names);
+        return undefined;
+      },
+      (error) => this.#refuse(error),
+    );
   }
 
   async #open<Request>(
@@ -150,13 +182,10 @@ export class DiscoveryCall {
     { node }: Incoming<Request>,
   ): Promise<StreamSession<Request>> {
     if (node === undefined || node.id === '') {
-      throw new StreamRefusal(
-        status.INVALID_ARGUMENT,
-        'the first request of a stream must carry node.id',
-      );
+      throw new InvalidRequest('the first request of a stream must carry node.id');
     }
-    this.#claimedNodeId = node.id;
-    const peer = peerOf(this.#call);
+    this.#claimed = node;
+    const peer = this.#peer;
     await this.#options.authorize?.({ peer, node });
     streamCount += 1;
     const stream: StreamInfo = {
@@ -176,39 +205,70 @@ export class DiscoveryCall {
       hooks,
       responseBytesMax,
       phaseWaitMs,
-      write: (message, flushed) => this.#write(message, flushed),
+      write: (message, flushed) =>
+        this.#writer.write(message, () => {
+          if (!this.#ended) {
+            flushed();
+          }
+        }),
     });
   }
 
-  #handle<Request>(session: StreamSession<Request>, incoming: Incoming<Request>): void {
-    const typeUrl = this.#typeOf(incoming.typeUrl);
-    // A type that this server does not know may be one that the client can do without.
-    if (typeUrl !== undefined) {
-      session.request(typeUrl, incoming.request);
+  #handle<Request>(
+    session: StreamSession<Request>,
+    { node, typeUrl: url, request }: Incoming<Request>,
+    names: number,
+  ): void {
+    // "Only the first request on a stream is guaranteed to carry the node identifier. The subsequent
+    // discovery requests on the same stream may carry an empty node identifier."
+    if (node !== undefined && node.id !== '' && node.id !== session.nodeId) {
+      throw new InvalidRequest(
+        `this stream is that of node ${session.nodeId}, and cannot become that of ${node.id}`,
+      );
     }
+    const typeUrl = this.#typeOf(url);
+    // A type that this server does not know may be one that the client can do without.
+    if (typeUrl === undefined) {
+      return;
+    }
+    session.request(typeUrl, request);
+    this.#limitNames(session, names);
   }
 
   #typeOf(url: string): TypeUrl | undefined {
     const { only } = this.#method;
     if (only !== undefined && url !== '' && url !== only) {
-      throw new StreamRefusal(status.INVALID_ARGUMENT, `this stream is for ${only}, not ${url}`);
+      throw new InvalidRequest(`this stream is for ${only}, not ${url}`);
     }
     if (only === undefined && url === '') {
-      throw new StreamRefusal(
-        status.INVALID_ARGUMENT,
-        'a request on an aggregated stream must carry type_url',
-      );
+      throw new InvalidRequest('a request on an aggregated stream must carry type_url');
     }
     return only ?? (isTypeUrl(url) ? url : undefined);
   }
 
-  /** `flushed` is called when the message has left for the socket, so a slow client holds us. */
-  #write(message: Buffer, flushed: () => void): void {
-    this.#call.write(message, (error?: Error | null) => {
-      if (!error && !this.#ended) {
-        flushed();
-      }
-    });
+  /**
+   * Counts what is subscribed to only when so many names have come in that it could be too much.
+   * @throws LimitExceeded
+   */
+  #limitNames(session: StreamSession<never>, names: number): void {
+    const { namesPerStreamMax } = this.#options;
+    this.#namesBound += names;
+    if (this.#namesBound > namesPerStreamMax) {
+      this.#namesBound = session.nameCount();
+    }
+    if (this.#namesBound > namesPerStreamMax) {
+      throw new LimitExceeded(
+        `the stream subscribes to ${this.#namesBound} resource names, and may to ${namesPerStreamMax}`,
+      );
+    }
+  }
+
+  /** What waits to be written keeps any status from being written too, so the connection has to go. */
+  #stalled(): void {
+    if (!this.#ended) {
+      this.#refuse(new ClientStalled(`no message was taken in ${this.#options.stalledMs} ms`));
+    }
+    this.#options.cut(this.#peer.address);
   }
 
   #guarded(action: () => void): void {
@@ -219,48 +279,40 @@ export class DiscoveryCall {
     }
   }
 
-  #refuse(error: unknown): void {
-    const { code, message } = refusalOf(error);
-    const nodeId = this.#session?.nodeId ?? this.#claimedNodeId;
+  #refuse(cause: unknown): void {
+    const error = refusalOf(cause);
+    const node = this.#session?.stream.node ?? this.#claimed;
     callHook(this.#options.hooks.streamRefused, {
       method: this.#method.path,
-      peer: peerOf(this.#call),
-      ...(nodeId !== undefined && { nodeId }),
-      code,
-      message,
+      peer: this.#peer,
+      ...(node !== undefined && { node }),
+      error,
     });
-    this.end(code, message);
+    if (!this.#ended) {
+      this.end(error);
+    }
   }
 
-  #finish(): boolean {
+  #finish(): void {
     if (this.#ended) {
-      return false;
+      return;
     }
     this.#ended = true;
+    for (const leave of this.#leave) {
+      leave();
+    }
     if (this.#session !== undefined) {
       this.#session.close();
       callHook(this.#options.hooks.streamClosed, this.#session.stream);
     }
-    return true;
   }
 }
 
 /** Fails closed: what is not meant for the client is told to the process instead. */
-function refusalOf(error: unknown): { readonly code: status; readonly message: string } {
-  if (error instanceof StreamRefusal) {
+function refusalOf(error: unknown): StreamRefused {
+  if (error instanceof StreamRefused) {
     return error;
   }
-  if (error instanceof PermissionDenied) {
-    return { code: status.PERMISSION_DENIED, message: error.message };
-  }
   warn('XdsStreamWarning', error);
-  return { code: status.INTERNAL, message: 'internal error' };
-}
-
-function decoded<Request>(variant: Variant<Request>, bytes: Buffer): Incoming<Request> {
-  try {
-    return variant.decode(bytes);
-  } catch {
-    throw new StreamRefusal(status.INVALID_ARGUMENT, 'the request cannot be decoded');
-  }
+  return new InternalFault(error);
 }

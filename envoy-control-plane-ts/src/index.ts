@@ -1,11 +1,23 @@
+export { ListenError } from './connections.js';
 export { type Inconsistency, inconsistencies } from './consistency.js';
-export type { Authorizer } from './discovery-call.js';
-export { PermissionDenied } from './errors.js';
+export {
+  ClientStalled,
+  InternalFault,
+  InvalidRequest,
+  LimitExceeded,
+  NotReady,
+  Overloaded,
+  PermissionDenied,
+  ShuttingDown,
+  StreamRefused,
+} from './errors.js';
 export type {
   Hooks,
   NackEvent,
+  OversizeEvent,
   RefusalEvent,
   RequestEvent,
+  RespondedEvent,
   ResponseEvent,
   StatusEvent,
   StreamInfo,
@@ -24,4 +36,5 @@ export { MisplacedResourceError, type Snapshot, SnapshotCache } from './snapshot
 export type { NodeStatus, ResourceStatus, TypeStatus } from './status.js';
 export type { Rejection, Update } from './subscription.js';
 export { TypeUrl } from './type-url.js';
-export { XdsServer, type XdsServerOptions } from './xds-server.js';
+export { type ServerLoad, XdsServer } from './xds-server.js';
+export type { Authorizer, Limits, XdsServerOptions } from './xds-server-options.js';

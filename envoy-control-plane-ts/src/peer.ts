@@ -25,6 +25,17 @@ export function peerOf(call: PeerOfCall): Peer {
 }
 
 /**
+ * What a peer is counted under: the URIs of its certificate; the certificate's fingerprint, if it
+ * has none; without a certificate its host. All clients of a Unix socket are one.
+ */
+export function identityOf({ uris, certificate, address }: Peer): string {
+  if (uris.length > 0) {
+    return uris.join(', ');
+  }
+  return certificate?.fingerprint256 ?? address.replace(/:\d+$/, '');
+}
+
+/**
  * Reads the URIs out of Node's text form of subject alternative names: entries are joined by ', ';
  * an entry with a character that could be mistaken for a separator is a JSON string.
  * https://nodejs.org/api/tls.html#certificate-object

@@ -28,7 +28,8 @@ import {
 } from './testing/hello-resources.js';
 import { type DumpedResource, eventually, freePort, RealEnvoy } from './testing/real-envoy.js';
 import { TypeUrl } from './type-url.js';
-import { XdsServer, type XdsServerOptions } from './xds-server.js';
+import { XdsServer } from './xds-server.js';
+import type { XdsServerOptions } from './xds-server-options.js';
 
 const nodeId = 'node-1';
 

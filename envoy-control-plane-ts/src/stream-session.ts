@@ -98,6 +98,15 @@ export class StreamSession<Request> {
     this.#flush();
   }
 
+  /** How many names are subscribed to, of all types. */
+  nameCount(): number {
+    let count = 0;
+    for (const { subscription } of this.#types.values()) {
+      count += subscription.names().length;
+    }
+    return count;
+  }
+
   status(): TypeStatus[] {
     return [...this.#types].map(([typeUrl, { subscription, board }]) => ({
       typeUrl,

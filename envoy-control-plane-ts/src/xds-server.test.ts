@@ -11,7 +11,8 @@ import { badCluster, cluster, endpoints, listener, routes } from './testing/hell
 import { eventually } from './testing/real-envoy.js';
 import { deltaClient, sotwClient } from './testing/xds-client.js';
 import { TypeUrl } from './type-url.js';
-import { XdsServer, type XdsServerOptions } from './xds-server.js';
+import { XdsServer } from './xds-server.js';
+import type { XdsServerOptions } from './xds-server-options.js';
 
 const node = { id: 'node-1' };
 
@@ -167,8 +168,8 @@ describe('XdsServer', () => {
     });
     expect(refused).toMatchObject([
       {
-        nodeId: 'pay',
-        code: status.PERMISSION_DENIED,
+        node: { id: 'pay' },
+        error: expect.any(PermissionDenied),
         peer: { uris: ['spiffe://example/service/fare'] },
       },
     ]);

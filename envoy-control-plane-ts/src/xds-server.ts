@@ -1,98 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  type ConnectionInjector,
   type handleBidiStreamingCall,
   type MethodDefinition,
   Server,
-  type ServerCredentials,
-  status,
 } from '@grpc/grpc-js';
-import { type Authorizer, DiscoveryCall } from './discovery-call.js';
-import type { Hooks } from './hooks.js';
+import { AdmissionQueue } from './admission.js';
+import { Connections } from './connections.js';
+import { type CallOptions, DiscoveryCall } from './discovery-call.js';
+import { ShuttingDown } from './errors.js';
+import { Health } from './health.js';
+import { withOversizeEvents } from './oversize.js';
+import { PeerStreams } from './peer-streams.js';
 import { PushQueue } from './push-queue.js';
-import type { ResourceSource } from './resource-source.js';
+import { readGates } from './read-gate.js';
 import { ResponseEncoder } from './response-encoder.js';
 import { type DiscoveryMethod, discoveryServices } from './services.js';
 import type { NodeStatus } from './status.js';
 import { encodeDeltaResponse, encodeSotwResponse } from './wire.js';
+import { defaultLimits, type Limits, type XdsServerOptions } from './xds-server-options.js';
 
-export interface XdsServerOptions {
-  /** Where the resources come from: a `SnapshotCache` or a source of your own. */
-  readonly cache: ResourceSource;
-  /** From grpc-js: `ServerCredentials.createInsecure()`, or `createSsl` with roots for mTLS. */
-  readonly credentials: ServerCredentials;
-  /**
-   * Called with the first request of each stream, before anything is sent. Throw `PermissionDenied`
-   * to refuse; anything else that is thrown refuses too, without telling the client why. Without an
-   * authorizer every client may have the resources of any node it names.
-   */
-  readonly authorize?: Authorizer;
-  readonly hooks?: Hooks;
-  /** The largest request that is read. Default 16 MiB: the names and versions of 100,000 resources. */
-  readonly requestBytesMax?: number;
-  /**
-   * How large a response may get before the rest goes into another one, where the protocol lets
-   * responses be split. Default 3 MiB, since gRPC clients read up to 4 MiB by default.
-   */
-  readonly responseBytesMax?: number;
-  /**
-   * Make before break: routes wait until the client has new clusters ready, removals wait until the
-   * client has the new routes. For at most so long; then the change goes on. Default 10,000 ms.
-   */
-  readonly phaseWaitMs?: number;
-  /** Streams of one connection. Default 32. */
-  readonly streamsPerConnectionMax?: number;
-  /** How often an idle connection is probed; a dead one is closed. Default 30,000 ms. */
-  readonly keepaliveMs?: number;
+/** Streams that end at shutdown are at least this far apart, if the grace has time for that. */
+const endEveryMs = 2;
+
+/** What a server carries now. */
+export interface ServerLoad {
+  readonly connections: number;
+  /** Streams that have been let in. */
+  readonly streams: number;
+  /** Streams that wait to be let in. */
+  readonly waiting: number;
 }
 
 /**
  * Serves xDS over gRPC: aggregated (ADS) and one stream for each type, state-of-the-world and
- * incremental.
+ * incremental. Beside it the gRPC health service.
  */
 export class XdsServer {
-  readonly #options: XdsServerOptions;
   readonly #server: Server;
+  readonly #injector: ConnectionInjector;
+  readonly #connections: Connections;
+  readonly #admission: AdmissionQueue;
+  readonly #health: Health;
   readonly #calls = new Set<DiscoveryCall>();
-  readonly #pushes = new PushQueue();
-  readonly #encoders = {
-    sotw: new ResponseEncoder(encodeSotwResponse),
-    delta: new ResponseEncoder(encodeDeltaResponse),
-  };
   #closing: Promise<void> | undefined;
 
   constructor(options: XdsServerOptions) {
-    this.#options = options;
-    const keepaliveMs = options.keepaliveMs ?? 30_000;
-    this.#server = new Server({
-      'grpc.max_receive_message_length': options.requestBytesMax ?? 16 * 1024 * 1024,
-      'grpc.max_send_message_length': -1,
-      'grpc.max_concurrent_streams': options.streamsPerConnectionMax ?? 32,
-      'grpc.keepalive_time_ms': keepaliveMs,
-      'grpc.keepalive_timeout_ms': Math.min(keepaliveMs, 10_000),
-    });
+    const limits: Limits = { ...defaultLimits, ...options };
+    const { notReady = () => undefined, hooks = {}, authorize, cache: source } = options;
+    this.#server = newServer(limits);
+    this.#injector = this.#server.createConnectionInjector(options.credentials);
+    this.#connections = new Connections(limits.connectionsMax, (socket) =>
+      this.#injector.injectConnection(socket),
+    );
+    this.#admission = new AdmissionQueue(
+      limits.streamsPerSecond,
+      limits.streamBurst,
+      limits.admissionWaitMs,
+    );
+    this.#health = new Health(
+      () => notReady() === undefined,
+      discoveryServices.map(({ name }) => name),
+    );
+    this.#server.addService(this.#health.definition, { ...this.#health.handlers });
+    const shared: CallOptions = {
+      ...limits,
+      source,
+      authorize,
+      notReady,
+      hooks: withOversizeEvents(hooks, limits.oversizeBytes),
+      admission: this.#admission,
+      peers: new PeerStreams(limits.streamsPerPeerMax),
+      encoders: {
+        sotw: new ResponseEncoder(encodeSotwResponse),
+        delta: new ResponseEncoder(encodeDeltaResponse),
+      },
+      pushes: new PushQueue(),
+      cut: (peerAddress) => this.#connections.cut(peerAddress),
+    };
     for (const service of discoveryServices) {
       const methods = Object.entries(service.methods);
       this.#server.addService(
         Object.fromEntries(methods.map(([name, method]) => [name, definitionOf(method)])),
-        Object.fromEntries(methods.map(([name, method]) => [name, this.#handler(method)])),
+        Object.fromEntries(methods.map(([name, method]) => [name, this.#handler(method, shared)])),
       );
     }
   }
 
   /**
    * Starts to listen.
-   * @param address `host:port`, port 0 for a free one, or `unix:/path`.
-   * @returns the port.
+   * @param address `host:port`, port 0 for a free one, or `unix:/path`. Of a host name every address
+   * is listened on.
+   * @returns the port; 0 for a Unix socket.
+   * @throws ListenError
    */
   listen(address: string): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, this.#options.credentials, (error, port) => {
-        if (error) {
-          reject(error);
-        } else {
-          resolve(port);
-        }
-      });
-    });
+    return this.#connections.listen(address);
   }
 
   /** What each client has, as plain data: one entry for each open stream. */
@@ -107,40 +110,89 @@ export class XdsServer {
     return all;
   }
 
+  load(): ServerLoad {
+    const { waiting } = this.#admission;
+    return {
+      connections: this.#connections.size,
+      streams: this.#calls.size - waiting,
+      waiting,
+    };
+  }
+
   /**
-   * Stops: takes no more connections, ends every stream with UNAVAILABLE (clients keep what they
-   * have and look for another server), and after `graceMs` cuts what is still open.
+   * Stops: takes no more connections and streams, ends every stream with UNAVAILABLE (clients keep
+   * what they have and look for another server), and after `graceMs` cuts what is still open.
+   * Streams end one after the other, in random order, in the first `jitter` (0 to 1, default 0.75)
+   * of the grace, so that thousands of clients do not come to another server in one instant; few are
+   * done sooner.
    */
-  close({ graceMs = 2_000 }: { readonly graceMs?: number } = {}): Promise<void> {
-    this.#closing ??= new Promise((resolve) => {
-      const cut = setTimeout(() => this.#server.forceShutdown(), graceMs);
-      this.#server.tryShutdown(() => {
-        clearTimeout(cut);
-        resolve();
-      });
-      for (const call of [...this.#calls]) {
-        call.end(status.UNAVAILABLE, 'the server is shutting down');
-      }
-    });
+  close(options: { readonly graceMs?: number; readonly jitter?: number } = {}): Promise<void> {
+    const { graceMs = 2_000, jitter = 0.75 } = options;
+    this.#closing ??= this.#close(graceMs, jitter * graceMs);
     return this.#closing;
   }
 
-  #handler(method: DiscoveryMethod): handleBidiStreamingCall<Buffer, Buffer> {
-    const { cache, hooks = {}, authorize, responseBytesMax, phaseWaitMs } = this.#options;
+  async #close(graceMs: number, spreadMsMax: number): Promise<void> {
+    const reason = new ShuttingDown('the server is shutting down');
+    const grace = new AbortController();
+    const cut = sleep(graceMs, undefined, { signal: grace.signal }).then(
+      () => this.#connections.cutAll(),
+      () => undefined,
+    );
+    this.#connections.stopListening();
+    this.#admission.close(reason);
+    this.#health.close();
+    // GOAWAY: clients open no more streams on these connections, and those that are open go on.
+    this.#injector.drain(graceMs);
+    const ended = this.#endCalls(reason, spreadMsMax).then(() => {
+      // Connections whose TLS handshake was under way before.
+      this.#injector.drain(graceMs);
+    });
+    await this.#connections.empty();
+    grace.abort();
+    await Promise.all([cut, ended]);
+    this.#server.forceShutdown();
+  }
+
+  async #endCalls(reason: ShuttingDown, spreadMsMax: number): Promise<void> {
+    const calls = shuffled(this.#calls);
+    const spreadMs = Math.min(spreadMsMax, calls.length * endEveryMs);
+    const start = performance.now();
+    for (const [index, call] of calls.entries()) {
+      const dueIn = start + (spreadMs * index) / calls.length - performance.now();
+      if (dueIn > 0) {
+        await sleep(dueIn);
+      }
+      if (this.#calls.has(call)) {
+        call.end(reason);
+      }
+    }
+  }
+
+  #handler(method: DiscoveryMethod, shared: CallOptions): handleBidiStreamingCall<Buffer, Buffer> {
     return (grpcCall) => {
-      const call = new DiscoveryCall(grpcCall, method, {
-        source: cache,
-        hooks,
-        authorize,
-        responseBytesMax: responseBytesMax ?? 3 * 1024 * 1024,
-        phaseWaitMs: phaseWaitMs ?? 10_000,
-        encoders: this.#encoders,
-        pushes: this.#pushes,
-      });
+      const call = new DiscoveryCall(grpcCall, method, shared);
       this.#calls.add(call);
       call.start(() => this.#calls.delete(call));
     };
   }
+}
+
+function newServer(limits: Limits): Server {
+  return new Server({
+    interceptors: [readGates],
+    'grpc.max_receive_message_length': limits.requestBytesMax,
+    'grpc.max_send_message_length': -1,
+    'grpc.max_concurrent_streams': limits.streamsPerConnectionMax,
+    'grpc.keepalive_time_ms': limits.keepaliveMs,
+    'grpc.keepalive_timeout_ms': Math.min(limits.keepaliveMs, 10_000),
+  });
+}
+
+function shuffled<Item>(items: Iterable<Item>): Item[] {
+  return Array.from(items, (item) => ({ item, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item);
 }
 
 /** Messages cross the gRPC library as bytes: responses are encoded in `wire.ts`. */
