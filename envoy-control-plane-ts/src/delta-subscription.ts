@@ -63,6 +63,10 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     return this.#differing.size === 0 && !this.#firstDue && !this.#rejected.pending;
   }
 
+  asksFor(name: string): boolean {
+    return this.#wildcard || this.#names.has(name);
+  }
+
   names(): string[] {
     return this.#wildcard ? ['*', ...this.#names] : [...this.#names];
   }
@@ -158,16 +162,12 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     }
   }
 
-  #isAskedFor(name: string): boolean {
-    return this.#wildcard || this.#names.has(name);
-  }
-
   #heldOf(name: string): Held {
     const held = this.#differing.get(name);
     if (held !== undefined) {
       return held;
     }
-    const resource = this.#isAskedFor(name) ? this.#base.resources.get(name) : undefined;
+    const resource = this.asksFor(name) ? this.#base.resources.get(name) : undefined;
     return resource?.version ?? absent;
   }
 
@@ -175,7 +175,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     const changes = differences(this.#base, set);
     if (this.#wildcard || changes.size < this.#names.size) {
       for (const [name, before] of changes) {
-        if (this.#isAskedFor(name)) {
+        if (this.asksFor(name)) {
           this.#differFrom(name, before);
         }
       }
@@ -247,7 +247,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       }
     }
     for (const name of this.#base.resources.keys()) {
-      if (again || !this.#isAskedFor(name)) {
+      if (again || !this.asksFor(name)) {
         this.#differFrom(name, undefined);
       }
     }

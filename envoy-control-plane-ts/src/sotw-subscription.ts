@@ -56,6 +56,10 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     return this.#settled.has(true);
   }
 
+  asksFor(name: string): boolean {
+    return this.#wildcard || this.#names.has(name);
+  }
+
   names(): string[] {
     return this.#wildcard ? ['*', ...this.#names] : [...this.#names];
   }

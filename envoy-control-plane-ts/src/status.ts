@@ -1,4 +1,5 @@
 import type { TypedResource } from './resource.js';
+import { versionOf } from './resource-set.js';
 import type { Answer, Update } from './subscription.js';
 import { isRootType, type TypeUrl } from './type-url.js';
 
@@ -18,6 +19,33 @@ export interface TypeStatus {
   /** Names asked for; '*' among them for a wildcard. */
   readonly subscribed: readonly string[];
   readonly resources: readonly ResourceStatus[];
+}
+
+/** A resource that a client refused, and has not been sent in another version since. */
+export interface RejectedResource {
+  readonly name: string;
+  readonly version: string;
+  readonly detail: string;
+  readonly time: number;
+}
+
+/** What a client has of one type, without the single resources: cheap enough to ask after each answer. */
+export interface TypeSummary {
+  readonly typeUrl: TypeUrl;
+  /** The version of the set of all resources that it uses, comparable with `ResourceSet.version`. */
+  readonly ackedVersion: string;
+  /** When it last acknowledged something; undefined if never. */
+  readonly ackedAt: number | undefined;
+  readonly rejected: readonly RejectedResource[];
+  /** Whether a response waits for its answer. */
+  readonly awaitsAnswer: boolean;
+}
+
+/** One open stream of a node. */
+export interface NodeSummary {
+  readonly nodeId: string;
+  readonly streamId: number;
+  readonly types: readonly TypeSummary[];
 }
 
 /** One open stream of a node. */
@@ -144,6 +172,29 @@ export class TypeStatusBoard {
     );
     const named = unproven.filter(({ name }) => mentions(detail, name));
     return named.length > 0 ? named : unproven;
+  }
+
+  /**
+   * @param asksFor whether the client asks for a name now; what it no longer asks for it no longer
+   * has, whatever it acknowledged before
+   */
+  summary(asksFor: (name: string) => boolean): Omit<TypeSummary, 'awaitsAnswer'> {
+    const acked: TypedResource[] = [];
+    const rejected: RejectedResource[] = [];
+    let ackedAt: number | undefined;
+    for (const [name, entry] of this.#byName) {
+      if (!asksFor(name)) {
+        continue;
+      }
+      if (entry.acked !== undefined) {
+        acked.push(entry.acked);
+        ackedAt = Math.max(ackedAt ?? 0, entry.ackedAt?.time ?? 0);
+      }
+      if (entry.nack !== undefined) {
+        rejected.push({ name, ...entry.nack });
+      }
+    }
+    return { typeUrl: this.typeUrl, ackedVersion: versionOf(acked), ackedAt, rejected };
   }
 
   /** A copy of what is known, as plain data. */

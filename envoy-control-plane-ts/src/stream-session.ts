@@ -8,7 +8,7 @@ import type { TypedResource } from './resource.js';
 import type { ResourceSet } from './resource-set.js';
 import type { ResourceSource } from './resource-source.js';
 import type { ResponseEncoder } from './response-encoder.js';
-import { type TypeStatus, TypeStatusBoard } from './status.js';
+import { type TypeStatus, TypeStatusBoard, type TypeSummary } from './status.js';
 import type { Answer, NextOptions, Subscription, Update } from './subscription.js';
 import { TypeUrl } from './type-url.js';
 
@@ -112,6 +112,13 @@ export class StreamSession<Request> {
       typeUrl,
       subscribed: subscription.names(),
       resources: board.resources(),
+    }));
+  }
+
+  summary(): TypeSummary[] {
+    return [...this.#types.values()].map(({ subscription, board }) => ({
+      ...board.summary((name) => subscription.asksFor(name)),
+      awaitsAnswer: subscription.awaitsAnswer,
     }));
   }
 
