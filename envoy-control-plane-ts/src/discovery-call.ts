@@ -11,6 +11,7 @@ import {
 } from './errors.js';
 import type { Node } from './gen/envoy/config/core/v3/base_pb.js';
 import { callHook, type Hooks, type StreamInfo } from './hooks.js';
+import type { OpenSessions } from './open-sessions.js';
 import { type Peer, peerOf } from './peer.js';
 import type { PeerStreams } from './peer-streams.js';
 import type { PushQueue } from './push-queue.js';
@@ -37,6 +38,7 @@ export interface CallOptions extends Limits {
   readonly peers: PeerStreams;
   readonly encoders: Readonly<Record<DiscoveryMethod['variant'], ResponseEncoder>>;
   readonly pushes: PushQueue;
+  readonly sessions: OpenSessions;
   /** Cuts the connection of a peer. */
   readonly cut: (peerAddress: string) => void;
 }
@@ -114,11 +116,6 @@ export class DiscoveryCall {
     });
   }
 
-  /** The session, from when the first request has been let in. */
-  get session(): StreamSession<never> | undefined {
-    return this.#session;
-  }
-
   /** Ends the stream; the client may come back at once, to this or another server. */
   end({ code, message: details }: StreamRefused): void {
     // Paused, the stream would never see its own end.
@@ -162,6 +159,7 @@ export class DiscoveryCall {
       }
       session = opened;
       this.#session = opened;
+      this.#leave.push(this.#options.sessions.add(opened));
       callHook(this.#options.hooks.streamOpened, opened.stream);
       this.#handle(opened, incoming, names);
     };

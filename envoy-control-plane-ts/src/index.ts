@@ -33,7 +33,14 @@ export {
 } from './resource-set.js';
 export type { ResourceSource } from './resource-source.js';
 export { MisplacedResourceError, type Snapshot, SnapshotCache } from './snapshot-cache.js';
-export type { NodeStatus, ResourceStatus, TypeStatus } from './status.js';
+export type {
+  NodeStatus,
+  NodeSummary,
+  RejectedResource,
+  ResourceStatus,
+  TypeStatus,
+  TypeSummary,
+} from './status.js';
 export type { Rejection, Update } from './subscription.js';
 export { TypeUrl } from './type-url.js';
 export { type ServerLoad, XdsServer } from './xds-server.js';

@@ -10,13 +10,14 @@ import { Connections } from './connections.js';
 import { type CallOptions, DiscoveryCall } from './discovery-call.js';
 import { ShuttingDown } from './errors.js';
 import { Health } from './health.js';
+import { OpenSessions } from './open-sessions.js';
 import { withOversizeEvents } from './oversize.js';
 import { PeerStreams } from './peer-streams.js';
 import { PushQueue } from './push-queue.js';
 import { readGates } from './read-gate.js';
 import { ResponseEncoder } from './response-encoder.js';
 import { type DiscoveryMethod, discoveryServices } from './services.js';
-import type { NodeStatus } from './status.js';
+import type { NodeStatus, NodeSummary } from './status.js';
 import { encodeDeltaResponse, encodeSotwResponse } from './wire.js';
 import { defaultLimits, type Limits, type XdsServerOptions } from './xds-server-options.js';
 
@@ -43,6 +44,7 @@ export class XdsServer {
   readonly #admission: AdmissionQueue;
   readonly #health: Health;
   readonly #calls = new Set<DiscoveryCall>();
+  readonly #sessions = new OpenSessions();
   #closing: Promise<void> | undefined;
 
   constructor(options: XdsServerOptions) {
@@ -76,6 +78,7 @@ export class XdsServer {
         delta: new ResponseEncoder(encodeDeltaResponse),
       },
       pushes: new PushQueue(),
+      sessions: this.#sessions,
       cut: (peerAddress) => this.#connections.cut(peerAddress),
     };
     for (const service of discoveryServices) {
@@ -98,16 +101,23 @@ export class XdsServer {
     return this.#connections.listen(address);
   }
 
-  /** What each client has, as plain data: one entry for each open stream. */
-  status(): NodeStatus[] {
-    const all: NodeStatus[] = [];
-    for (const { session } of this.#calls) {
-      if (session !== undefined) {
-        const { streamId, variant } = session.stream;
-        all.push({ nodeId: session.nodeId, streamId, variant, types: session.status() });
-      }
-    }
-    return all;
+  /** What each client has, resource by resource: one entry for each open stream, of one node or all. */
+  status(nodeId?: string): NodeStatus[] {
+    return Array.from(this.#sessions.list(nodeId), (session) => ({
+      nodeId: session.nodeId,
+      streamId: session.stream.streamId,
+      variant: session.stream.variant,
+      types: session.status(),
+    }));
+  }
+
+  /** The same type by type: cheap enough to ask of a node after each of its answers. */
+  summary(nodeId?: string): NodeSummary[] {
+    return Array.from(this.#sessions.list(nodeId), (session) => ({
+      nodeId: session.nodeId,
+      streamId: session.stream.streamId,
+      types: session.summary(),
+    }));
   }
 
   load(): ServerLoad {
