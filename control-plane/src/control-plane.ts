@@ -64,7 +64,7 @@ export class ControlPlane {
       stored: () => this.#events.publish({ type: 'instances' }),
     });
     this.#board = new StreamBoard({
-      status: () => this.#xds?.status() ?? [],
+      summary: (nodeId) => this.#xds?.summary(nodeId) ?? [],
       wanted: (nodeId, typeUrl) => this.#cache.get(nodeId, typeUrl),
       metrics: this.#metrics,
       changed: (nodeId) => this.#reporter.touch(nodeId),

@@ -1,5 +1,6 @@
 import type { Instance } from '@dotline/model/instance';
 import type { Revision } from '@dotline/model/revision';
+import { InstanceListeners } from '@dotline/sidecar-config/instance-listeners';
 import { INBOUND_AUTHORIZATION, ListenerName } from '@dotline/sidecar-config/names';
 import { meshResources } from '@dotline/sidecar-config/sidecar-resources';
 import { type Snapshot, type SnapshotCache, TypeUrl } from 'envoy-control-plane-ts';
@@ -33,7 +34,8 @@ export class Fleet {
   readonly #roller = new SingleFlight(() => this.#roll());
   #wanted: Revision | undefined;
   #stage: Stage | undefined;
-  #instances = new Map<string, Instance>();
+  #instances: ReadonlyMap<string, Instance> = new Map();
+  readonly #listeners = new InstanceListeners();
 
   constructor(parts: FleetParts) {
     this.#parts = parts;
@@ -54,12 +56,18 @@ export class Fleet {
   /** Gives sidecars the instances as they are now, at once. */
   setInstances(instances: readonly Instance[]): void {
     const before = this.#instances;
-    this.#instances = new Map(instances.map((instance) => [instance.id, instance]));
+    // An instance that is as it was stays the same object, to which what was made for it is tied.
+    this.#instances = new Map(
+      instances.map((instance) => {
+        const known = before.get(instance.id);
+        return [instance.id, known !== undefined && isSame(known, instance) ? known : instance];
+      }),
+    );
     for (const id of before.keys()) {
       if (!this.#instances.has(id)) this.#parts.cache.clearSnapshot(id);
     }
     const changed = [...before.values(), ...instances].filter(
-      ({ id }) => !isSame(before.get(id), this.#instances.get(id)),
+      ({ id }) => before.get(id) !== this.#instances.get(id),
     );
     if (this.#stage !== undefined && changed.length > 0) this.#place(this.#seeing(changed));
   }
@@ -110,9 +118,12 @@ export class Fleet {
     if (inbound === undefined || rest === undefined) return [];
     const instances = [...this.#instances.values()];
     const { telemetry, cache, log } = this.#parts;
-    const restOf = meshResources({ revision: rest, instances, telemetry });
+    const listeners = this.#listeners;
+    const restOf = meshResources({ revision: rest, instances, telemetry, listeners });
     const inboundOf =
-      inbound === rest ? restOf : meshResources({ revision: inbound, instances, telemetry });
+      inbound === rest
+        ? restOf
+        : meshResources({ revision: inbound, instances, telemetry, listeners });
     const known = new Set(rest.mesh.services.map((service) => service.name));
     const placed = instances.filter(({ service }) => services === 'all' || services.has(service));
     for (const instance of placed) {
@@ -158,7 +169,6 @@ function compose(rest: Snapshot, inbound: Snapshot | undefined): Snapshot {
   return composed;
 }
 
-function isSame(a: Instance | undefined, b: Instance | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
+function isSame(a: Instance, b: Instance): boolean {
   return (Object.keys(a) as (keyof Instance)[]).every((key) => a[key] === b[key]);
 }

@@ -1,8 +1,8 @@
 import {
-  type NodeStatus,
+  emptyResourceSet,
+  type NodeSummary,
   type ResourceSet,
-  resourceSet,
-  type TypeStatus,
+  type TypeSummary,
   TypeUrl,
 } from 'envoy-control-plane-ts';
 
@@ -31,52 +31,34 @@ export interface SidecarState {
   readonly ackedAtMs: number;
 }
 
-/**
- * Compares what a sidecar has acknowledged with what the cache has for it.
- * @param awaited whether a response to it is unanswered
- */
+/** Compares what a sidecar has acknowledged with what the cache has for it. */
 export function sidecarState(
-  status: NodeStatus,
-  awaited: boolean,
+  summary: NodeSummary,
   wanted: (typeUrl: TypeUrl) => ResourceSet | undefined,
 ): SidecarState {
   const types = Object.values(TypeUrl).flatMap((typeUrl) => {
     const set = wanted(typeUrl);
-    const type = status.types.find((each) => each.typeUrl === typeUrl);
+    const type = summary.types.find((each) => each.typeUrl === typeUrl);
     if (set === undefined || (set.resources.size === 0 && type === undefined)) return [];
     return [typeState(typeUrl, set, type)];
   });
-  const times = status.types.flatMap((type) =>
-    type.resources.flatMap(({ acked }) => acked?.time ?? []),
-  );
   return {
     holds:
-      !awaited &&
       types.length > 0 &&
-      types.every(({ wantedVersion, ackedVersion }) => wantedVersion === ackedVersion),
+      types.every(({ wantedVersion, ackedVersion }) => wantedVersion === ackedVersion) &&
+      !summary.types.some(({ awaitsAnswer }) => awaitsAnswer),
     types,
-    ackedAtMs: times.reduce((a, b) => Math.max(a, b), 0),
+    ackedAtMs: Math.max(0, ...summary.types.map(({ ackedAt = 0 }) => ackedAt)),
   };
 }
 
-function typeState(typeUrl: TypeUrl, set: ResourceSet, type: TypeStatus | undefined): TypeState {
-  // What a client no longer asks for it no longer has, whatever it acknowledged before.
-  const subscribed = new Set(type?.subscribed);
-  const resources = (type?.resources ?? []).filter(
-    ({ name }) => subscribed.has('*') || subscribed.has(name),
-  );
-  const acked = resources.flatMap(({ name, acked }) =>
-    acked === undefined ? [] : [{ name, typeUrl, version: acked.version, value: new Uint8Array() }],
-  );
-  const rejected = resources.flatMap(({ name, nack }) =>
-    nack !== undefined && set.resources.get(name)?.version === nack.version
-      ? [{ typeUrl, name, version: nack.version, detail: nack.detail }]
-      : [],
-  );
+function typeState(typeUrl: TypeUrl, set: ResourceSet, type: TypeSummary | undefined): TypeState {
   return {
     typeUrl,
     wantedVersion: set.version,
-    ackedVersion: resourceSet(acked).version,
-    rejected,
+    ackedVersion: type?.ackedVersion ?? emptyResourceSet.version,
+    rejected: (type?.rejected ?? []).flatMap(({ name, version, detail }) =>
+      set.resources.get(name)?.version === version ? [{ typeUrl, name, version, detail }] : [],
+    ),
   };
 }

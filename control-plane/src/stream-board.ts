@@ -1,4 +1,4 @@
-import type { Hooks, NodeStatus, ResourceSet, StreamInfo, TypeUrl } from 'envoy-control-plane-ts';
+import type { Hooks, NodeSummary, ResourceSet, TypeUrl } from 'envoy-control-plane-ts';
 import type { StepOutcome } from './fleet.js';
 import { type Metrics, typeLabel } from './metrics.js';
 import { type SidecarState, sidecarState } from './sidecar-state.js';
@@ -6,21 +6,19 @@ import { type SidecarState, sidecarState } from './sidecar-state.js';
 /** Several answers that arrive together are looked at once. */
 const LOOK_EVERY_MS = 10;
 
-interface OpenStream {
-  readonly nodeId: string;
-  /** Nonces of responses without an answer; the server bounds how many there can be. */
-  readonly unanswered: Set<string>;
-}
-
 /** Follows the streams of all sidecars: who is connected, who holds what the cache has for it. */
 export class StreamBoard {
-  readonly #streams = new Map<number, OpenStream>();
-  readonly #waiting = new Set<() => void>();
+  /** The node of each open stream. */
+  readonly #streams = new Map<number, string>();
+  /** Those who wait for sidecars, told which may have changed. */
+  readonly #waiting = new Set<(changed: ReadonlySet<string>) => void>();
+  #changed = new Set<string>();
   #lookTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly parts: {
-      readonly status: () => readonly NodeStatus[];
+      /** Of the open streams of one node. */
+      readonly summary: (nodeId: string) => readonly NodeSummary[];
       readonly wanted: (nodeId: string, typeUrl: TypeUrl) => ResourceSet | undefined;
       readonly metrics: Metrics;
       /** Called often: when anything about a sidecar may have changed. */
@@ -31,69 +29,57 @@ export class StreamBoard {
   /** To be given to the xDS server. */
   readonly hooks: Hooks = {
     streamOpened: (stream) => {
-      this.#streams.set(stream.streamId, { nodeId: stream.node.id, unanswered: new Set() });
+      this.#streams.set(stream.streamId, stream.node.id);
       this.parts.metrics.streams.set(this.#streams.size);
-      this.#touched(stream);
+      this.#touched(stream.node.id);
     },
-    responded: ({ stream, typeUrl, nonce, update }) => {
-      this.#streams.get(stream.streamId)?.unanswered.add(nonce);
+    responded: ({ stream, typeUrl, update }) => {
       const { pushes, pushedResources } = this.parts.metrics;
       const type = typeLabel(typeUrl);
       pushes.inc({ type });
       pushedResources.inc({ type }, update.resources.length + update.removed.length);
-      this.#touched(stream);
+      this.#touched(stream.node.id);
     },
-    acked: ({ stream, typeUrl, nonce }) => {
-      this.#streams.get(stream.streamId)?.unanswered.delete(nonce);
+    acked: ({ stream, typeUrl }) => {
       this.parts.metrics.acks.inc({ type: typeLabel(typeUrl) });
-      this.#touched(stream);
+      this.#touched(stream.node.id);
     },
-    nacked: ({ stream, typeUrl, nonce }) => {
-      this.#streams.get(stream.streamId)?.unanswered.delete(nonce);
+    nacked: ({ stream, typeUrl }) => {
       this.parts.metrics.nacks.inc({ type: typeLabel(typeUrl) });
-      this.#touched(stream);
+      this.#touched(stream.node.id);
     },
     statusChanged: ({ nodeId }) => {
-      this.parts.changed(nodeId);
-      this.#look();
+      this.#touched(nodeId);
     },
     streamClosed: (stream) => {
       this.#streams.delete(stream.streamId);
       this.parts.metrics.streams.set(this.#streams.size);
-      this.#touched(stream);
+      this.#touched(stream.node.id);
     },
   };
 
   connectedNodes(): ReadonlySet<string> {
-    return new Set([...this.#streams.values()].map(({ nodeId }) => nodeId));
+    return new Set(this.#streams.values());
   }
 
-  /** The state of each connected sidecar; of one with two streams, that of the newer. */
-  states(nodeIds?: ReadonlySet<string>): Map<string, SidecarState> {
-    const newest = new Map<string, NodeStatus>();
-    for (const status of this.parts.status()) {
-      if (nodeIds !== undefined && !nodeIds.has(status.nodeId)) continue;
-      const other = newest.get(status.nodeId);
-      if (other === undefined || other.streamId < status.streamId) {
-        newest.set(status.nodeId, status);
-      }
+  /** The state of each of these sidecars that is connected. */
+  states(nodeIds: Iterable<string> = this.connectedNodes()): Map<string, SidecarState> {
+    const states = new Map<string, SidecarState>();
+    for (const nodeId of nodeIds) {
+      const state = this.#stateOf(nodeId);
+      if (state !== undefined) states.set(nodeId, state);
     }
-    return new Map(
-      [...newest].map(([nodeId, status]) => {
-        const awaited = (this.#streams.get(status.streamId)?.unanswered.size ?? 0) > 0;
-        return [
-          nodeId,
-          sidecarState(status, awaited, (typeUrl) => this.parts.wanted(nodeId, typeUrl)),
-        ];
-      }),
-    );
+    return states;
   }
 
   /** Waits until the connected ones of these sidecars hold what the cache has for them. */
   settled(nodeIds: readonly string[], waitMs: number): Promise<StepOutcome> {
     const wanted = new Set(nodeIds);
+    const states = this.states(wanted);
     // A resource that was rejected before and is still wanted says nothing about this change.
-    const before = rejectedIn(this.states(wanted));
+    const before = new Set([...states].flatMap(rejectionsOf));
+    const lagging = new Set([...states].flatMap(([id, { holds }]) => (holds ? [] : [id])));
+    if (lagging.size === 0) return Promise.resolve('held');
     return new Promise((resolve) => {
       const done = (outcome: StepOutcome) => {
         clearTimeout(timer);
@@ -101,36 +87,44 @@ export class StreamBoard {
         resolve(outcome);
       };
       const timer = setTimeout(() => done('late'), waitMs);
-      const look = () => {
-        const states = this.states(wanted);
-        if ([...rejectedIn(states)].some((key) => !before.has(key))) done('rejected');
-        else if ([...states.values()].every(({ holds }) => holds)) done('held');
+      const look = (changed: ReadonlySet<string>) => {
+        for (const nodeId of changed) {
+          if (!wanted.has(nodeId)) continue;
+          const state = this.#stateOf(nodeId);
+          if (state !== undefined && !state.holds) lagging.add(nodeId);
+          else lagging.delete(nodeId);
+          if (state && rejectionsOf([nodeId, state]).some((key) => !before.has(key))) {
+            done('rejected');
+            return;
+          }
+        }
+        if (lagging.size === 0) done('held');
       };
       this.#waiting.add(look);
-      look();
     });
   }
 
-  #touched(stream: StreamInfo): void {
-    this.parts.changed(stream.node.id);
-    this.#look();
+  /** Of a sidecar with two streams, that of the newer. */
+  #stateOf(nodeId: string): SidecarState | undefined {
+    const [newest] = [...this.parts.summary(nodeId)].sort((a, b) => b.streamId - a.streamId);
+    return newest && sidecarState(newest, (typeUrl) => this.parts.wanted(nodeId, typeUrl));
   }
 
-  #look(): void {
+  #touched(nodeId: string): void {
+    this.parts.changed(nodeId);
     if (this.#waiting.size === 0) return;
+    this.#changed.add(nodeId);
     this.#lookTimer ??= setTimeout(() => {
       this.#lookTimer = undefined;
-      for (const look of [...this.#waiting]) look();
+      const changed = this.#changed;
+      this.#changed = new Set();
+      for (const look of [...this.#waiting]) look(changed);
     }, LOOK_EVERY_MS);
   }
 }
 
-function rejectedIn(states: ReadonlyMap<string, SidecarState>): ReadonlySet<string> {
-  const keys = new Set<string>();
-  for (const [nodeId, { types }] of states) {
-    for (const { typeUrl, name, version } of types.flatMap(({ rejected }) => rejected)) {
-      keys.add(JSON.stringify([nodeId, typeUrl, name, version]));
-    }
-  }
-  return keys;
+function rejectionsOf([nodeId, { types }]: readonly [string, SidecarState]): string[] {
+  return types
+    .flatMap(({ rejected }) => rejected)
+    .map(({ typeUrl, name, version }) => JSON.stringify([nodeId, typeUrl, name, version]));
 }

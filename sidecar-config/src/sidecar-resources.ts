@@ -4,18 +4,15 @@ import { resource, type Snapshot, type TypedResource, TypeUrl } from 'envoy-cont
 import { ClusterSchema } from 'envoy-control-plane-ts/gen/envoy/config/cluster/v3/cluster_pb';
 import { TypedExtensionConfigSchema } from 'envoy-control-plane-ts/gen/envoy/config/core/v3/extension_pb';
 import { ClusterLoadAssignmentSchema } from 'envoy-control-plane-ts/gen/envoy/config/endpoint/v3/endpoint_pb';
-import { ListenerSchema } from 'envoy-control-plane-ts/gen/envoy/config/listener/v3/listener_pb';
 import { RouteConfigurationSchema } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_pb';
 import { calleeCluster } from './callee-cluster.js';
 import { endpoints } from './endpoints.js';
 import { inboundAuthorization } from './inbound-authorization.js';
-import { inboundListener } from './inbound-listener.js';
 import { inboundRoutes } from './inbound-routes.js';
+import { InstanceListeners } from './instance-listeners.js';
 import { MeshIndex } from './mesh-index.js';
-import { outboundListener } from './outbound-listener.js';
 import { outboundRoutes } from './outbound-routes.js';
 import { appCluster, collectorClusters, type TcpEndpoint } from './own-clusters.js';
-import { telemetryListener } from './telemetry-listener.js';
 
 /** What all sidecars of a mesh are made from. */
 export interface MeshInput {
@@ -26,6 +23,8 @@ export interface MeshInput {
   readonly telemetry: { readonly grpc: TcpEndpoint; readonly http: TcpEndpoint };
   /** Share of requests that are traced, 0–100; 100 unless given. */
   readonly tracedPercent?: number;
+  /** Keeps listeners from one call to the next. */
+  readonly listeners?: InstanceListeners;
 }
 
 /**
@@ -44,7 +43,7 @@ export function sidecarResources(input: MeshInput & { readonly instance: Instanc
 export function meshResources(input: MeshInput): (instance: Instance) => Snapshot {
   const index = new MeshIndex(input.revision);
   const { trustDomain } = input.revision.mesh;
-  const tracedPercent = input.tracedPercent ?? 100;
+  const { tracedPercent = 100, listeners = new InstanceListeners() } = input;
 
   const own = [appCluster(), ...collectorClusters(input.telemetry, trustDomain)].map((cluster) =>
     resource(ClusterSchema, cluster.name, cluster),
@@ -77,18 +76,11 @@ export function meshResources(input: MeshInput): (instance: Instance) => Snapsho
   return (instance) => {
     const { service } = instance;
     const callees = index.outboundEdges(service).map((edge) => edge.callee);
-    const listeners = [
-      inboundListener(instance, trustDomain, tracedPercent),
-      outboundListener(instance, tracedPercent),
-      telemetryListener(instance),
-    ];
     return {
       [TypeUrl.Cluster]: [...own, ...callees.map(ofCallee)],
       // Its own service's instances are the measure of zone-aware balancing.
       [TypeUrl.Endpoint]: [...new Set([service, ...callees])].map(endpointsOf),
-      [TypeUrl.Listener]: listeners.map((listener) =>
-        resource(ListenerSchema, listener.name, listener),
-      ),
+      [TypeUrl.Listener]: listeners.of(instance, trustDomain, tracedPercent),
       [TypeUrl.Route]: routesOf(service),
       [TypeUrl.ExtensionConfig]: [authorizationOf(service)],
     };
