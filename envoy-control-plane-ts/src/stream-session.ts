@@ -27,13 +27,16 @@ export interface SessionOptions<Request> {
 }
 
 interface TypeState<Request> {
+  readonly typeUrl: TypeUrl;
   readonly subscription: Subscription<Request>;
   readonly board: TypeStatusBoard;
-  adopted: boolean;
+  readonly updates: NextOptions;
+  readonly removals: NextOptions;
+  /** The set that was looked at last. */
+  seen: ResourceSet | undefined;
 }
 
 interface Due<Request> {
-  readonly typeUrl: TypeUrl;
   readonly state: TypeState<Request>;
   readonly update: Update;
 }
@@ -47,6 +50,9 @@ interface Due<Request> {
 export class StreamSession<Request> {
   readonly #options: SessionOptions<Request>;
   readonly #types = new Map<TypeUrl, TypeState<Request>>();
+  /** The same, in the order of `updatePhases` and of `removalOrder`. */
+  #phases: readonly (readonly TypeState<Request>[])[] = [];
+  #removals: readonly TypeState<Request>[] = [];
   readonly #unwatch: () => void;
   /** Names of endpoints that must follow clusters which have just been sent. */
   readonly #endpointsDue = new Set<string>();
@@ -140,7 +146,8 @@ export class StreamSession<Request> {
     if (due === undefined) {
       return;
     }
-    const { typeUrl, state, update } = due;
+    const { state, update } = due;
+    const { typeUrl } = state;
     const { hooks, stream, encoder, write } = this.#options;
     const encoded = encoder.encode(typeUrl, update, this.#nonce);
     this.#nonce = encoded.nonce;
@@ -216,7 +223,7 @@ export class StreamSession<Request> {
       const state = this.#types.get(typeUrl);
       const update = state?.subscription.heartbeat();
       if (state !== undefined && update !== undefined) {
-        return { typeUrl, state, update };
+        return { state, update };
       }
     }
     return undefined;
@@ -224,55 +231,45 @@ export class StreamSession<Request> {
 
   /** The first thing that may be sent now: see `updatePhases` and `removalOrder`. */
   #due(): Due<Request> | undefined {
-    for (const [index, phase] of updatePhases.entries()) {
-      for (const typeUrl of phase) {
-        const due = this.#dueOf(typeUrl, false);
-        if (due !== undefined) {
-          return due;
+    for (const [index, phase] of this.#phases.entries()) {
+      for (const state of phase) {
+        const update = this.#next(state, state.updates);
+        if (update !== undefined) {
+          return { state, update };
         }
       }
-      const waiting = phase.some((type) => this.#types.get(type)?.subscription.awaitsAnswer);
+      const waiting = phase.some(({ subscription }) => subscription.awaitsAnswer);
       if (this.#gates[index]?.holds(waiting)) {
         return undefined;
       }
     }
-    for (const typeUrl of removalOrder) {
-      const due = this.#dueOf(typeUrl, true);
-      if (due !== undefined) {
-        return due;
+    for (const state of this.#removals) {
+      const update = this.#next(state, state.removals);
+      if (update !== undefined) {
+        return { state, update };
       }
     }
-    this.#idle = [...this.#types.values()].every(({ subscription }) => subscription.settled);
+    this.#idle = this.#removals.every(({ subscription }) => subscription.settled);
     return undefined;
   }
 
-  #dueOf(typeUrl: TypeUrl, removals: boolean) {
-    const state = this.#types.get(typeUrl);
-    const set = state && this.#options.source.get(this.nodeId, typeUrl);
-    if (state === undefined || set === undefined) {
+  #next(state: TypeState<Request>, options: NextOptions): Update | undefined {
+    const { typeUrl, subscription, seen } = state;
+    const set = this.#options.source.get(this.nodeId, typeUrl);
+    if (set === undefined || (set === seen && subscription.settled)) {
       return undefined;
     }
-    this.#adopt(typeUrl, state, set);
-    const { source, responseBytesMax } = this.#options;
-    const options: NextOptions = {
-      removals,
-      maxBytes: responseBytesMax,
-      ...(source.whyMissing && {
-        whyMissing: (name) => source.whyMissing?.(this.nodeId, typeUrl, name),
-      }),
-    };
-    const update = state.subscription.next(set, options);
-    return update && { typeUrl, state, update };
+    if (seen === undefined) {
+      this.#adopt(state, set);
+    }
+    state.seen = set;
+    return subscription.next(set, options);
   }
 
-  #adopt(typeUrl: TypeUrl, state: TypeState<Request>, set: ResourceSet): void {
-    if (state.adopted) {
-      return;
-    }
-    state.adopted = true;
-    const adopted = state.subscription.adopt(set);
+  #adopt({ typeUrl, subscription, board }: TypeState<Request>, set: ResourceSet): void {
+    const adopted = subscription.adopt(set);
     if (adopted.length > 0) {
-      state.board.adopted(adopted, Date.now());
+      board.adopted(adopted, Date.now());
       this.#heartbeats.follow(adopted);
       this.#statusChanged(typeUrl);
     }
@@ -283,12 +280,23 @@ export class StreamSession<Request> {
     if (known !== undefined) {
       return known;
     }
+    const { subscription, source, responseBytesMax: maxBytes } = this.#options;
+    const why = source.whyMissing && {
+      whyMissing: (name: string) => source.whyMissing?.(this.nodeId, typeUrl, name),
+    };
     const state: TypeState<Request> = {
-      subscription: this.#options.subscription(typeUrl),
+      typeUrl,
+      subscription: subscription(typeUrl),
       board: new TypeStatusBoard(typeUrl),
-      adopted: false,
+      updates: { removals: false, maxBytes, ...why },
+      removals: { removals: true, maxBytes, ...why },
+      seen: undefined,
     };
     this.#types.set(typeUrl, state);
+    const states = (types: readonly TypeUrl[]) =>
+      types.flatMap((type) => this.#types.get(type) ?? []);
+    this.#phases = updatePhases.map(states);
+    this.#removals = states(removalOrder);
     return state;
   }
 
