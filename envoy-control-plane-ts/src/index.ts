@@ -44,4 +44,4 @@ export type {
 export type { Rejection, Update } from './subscription.js';
 export { TypeUrl } from './type-url.js';
 export { type ServerLoad, XdsServer } from './xds-server.js';
-export type { Authorizer, Limits, XdsServerOptions } from './xds-server-options.js';
+export type { Authorizer, Limits, StatusAuthorizer, XdsServerOptions } from './xds-server-options.js';

@@ -32,4 +32,7 @@ export interface ResourceSource {
    * none.
    */
   whyMissing?(nodeId: string, typeUrl: TypeUrl, name: string): ResourceProblem | undefined;
+
+  /** The nodes that have resources here, so that the client status service can show those without a stream. */
+  nodeIds?(): Iterable<string>;
 }

@@ -10,6 +10,13 @@ export type Authorizer = (client: {
   readonly node: Node;
 }) => void | Promise<void>;
 
+/** Decides whether a client may be told what other nodes hold: see `XdsServerOptions.authorizeStatus`. */
+export type StatusAuthorizer = (client: {
+  readonly peer: Peer;
+  /** Who it says it is, if it says so. */
+  readonly node: Node | undefined;
+}) => void | Promise<void>;
+
 /** How much of everything a server takes and gives. */
 export interface Limits {
   /**
@@ -96,6 +103,12 @@ export interface XdsServerOptions extends Partial<Limits> {
    * it names.
    */
   readonly authorize?: Authorizer;
+  /**
+   * Called with the first request of each call of the client status service (CSDS), which shows every
+   * node's configuration. Refuse as in `authorize`. Without it every call is refused with
+   * PERMISSION_DENIED.
+   */
+  readonly authorizeStatus?: StatusAuthorizer;
   /**
    * Why there is nothing to serve yet, such as 'no revision is loaded'; `undefined` when there is.
    * Meanwhile streams get UNAVAILABLE with the reason, and the health service says NOT_SERVING.

@@ -6,6 +6,7 @@ import {
   Server,
 } from '@grpc/grpc-js';
 import { AdmissionQueue } from './admission.js';
+import { ClientStatusService } from './client-status-service.js';
 import { Connections } from './connections.js';
 import { type CallOptions, DiscoveryCall } from './discovery-call.js';
 import { ShuttingDown } from './errors.js';
@@ -45,6 +46,7 @@ export class XdsServer {
   readonly #health: Health;
   readonly #calls = new Set<DiscoveryCall>();
   readonly #sessions = new OpenSessions();
+  readonly #clientStatus: ClientStatusService;
   #closing: Promise<void> | undefined;
 
   constructor(options: XdsServerOptions) {
@@ -65,6 +67,12 @@ export class XdsServer {
       discoveryServices.map(({ name }) => name),
     );
     this.#server.addService(this.#health.definition, { ...this.#health.handlers });
+    this.#clientStatus = new ClientStatusService({
+      clients: () => this.#sessions.list(),
+      source,
+      authorize: options.authorizeStatus,
+    });
+    this.#server.addService(this.#clientStatus.definition, { ...this.#clientStatus.handlers });
     const shared: CallOptions = {
       ...limits,
       source,
@@ -152,6 +160,7 @@ export class XdsServer {
     this.#connections.stopListening();
     this.#admission.close(reason);
     this.#health.close();
+    this.#clientStatus.close(reason);
     // GOAWAY: clients open no more streams on these connections, and those that are open go on.
     this.#injector.drain(graceMs);
     const ended = this.#endCalls(reason, spreadMsMax).then(() => {
