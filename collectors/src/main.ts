@@ -1,16 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
-import pino from 'pino';
+import { listenHttp } from '@dotline/platform-process/listen-http';
+import { createLog } from '@dotline/platform-process/log';
+import { settingsOrExit } from '@dotline/platform-process/settings';
+import { startTelemetry } from '@dotline/platform-process/telemetry';
 import { insertOnce } from './clickhouse/table-writer.js';
 import { CollectorMetrics } from './collector-metrics.js';
-import { listenHttp } from './listen-http.js';
 import { operationsServer } from './operations-server.js';
 import { IdentityFolder } from './peer/identity.js';
 import { GrpcReceiver } from './receivers/grpc-receiver.js';
 import { HttpReceiver } from './receivers/http-receiver.js';
 import { Ingest } from './receivers/ingest.js';
 import { migrate } from './schema/migrate.js';
-import { startSelfTracing, traceSegment } from './self-tracing.js';
+import { traceSegment } from './segment-span.js';
 import { readSettings } from './settings.js';
 import { SegmentStore } from './spool/segment-store.js';
 import { DEFAULT_BOUNDS, Spool } from './spool/spool.js';
@@ -18,10 +20,10 @@ import { DEFAULT_BOUNDS, Spool } from './spool/spool.js';
 const MIGRATE_RETRY_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 20_000;
 const STOP_MS = 8_000;
+const OWN_SPANS_MS = 100;
 
-const settings = readSettings(process.env);
-const log = pino({ name: 'collector', level: settings.logLevel });
-const stopTracing = await startSelfTracing(process.env);
+const settings = settingsOrExit(readSettings);
+const log = createLog('collector', settings.logLevel);
 
 const clickhouse = createClient({
   ...settings.clickhouse,
@@ -32,6 +34,11 @@ const clickhouse = createClient({
 });
 
 const metrics = new CollectorMetrics(() => spool.load);
+const telemetry = startTelemetry({
+  service: 'dotline-collector',
+  log,
+  registry: metrics.registry,
+});
 const spool = await Spool.open(
   await SegmentStore.open(settings.spoolDirectory),
   (rows, token) => insertOnce(clickhouse, rows, token),
@@ -94,6 +101,9 @@ const ports = {
 log.info({ ports, mutualTls: identity !== undefined }, 'listening');
 
 async function stop(): Promise<void> {
+  // Its own last spans come first, while it still takes any; they are answered with the others.
+  const told = telemetry.stop();
+  await Promise.race([told, sleep(OWN_SPANS_MS)]);
   // Requests that are gathered are stored and answered before their connections end.
   const answered = Promise.all([spool.close(), grpc.close(), http.close()]);
   await Promise.race([answered, sleep(STOP_MS)]);
@@ -101,8 +111,7 @@ async function stop(): Promise<void> {
   http.closeNow();
   identity?.close();
   operations.close();
-  await clickhouse.close();
-  await stopTracing();
+  await Promise.all([clickhouse.close(), told]);
   log.info('stopped');
   process.exit(0);
 }

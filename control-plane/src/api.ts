@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type Server } from 'node:https';
 import type { Instance } from '@dotline/model/instance';
+import type { HostAndPort } from '@dotline/platform-process/settings';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
@@ -11,7 +12,6 @@ import { InstanceConflictError } from './instance-registry.js';
 import type { Metrics } from './metrics.js';
 import type { LiveRevision } from './revision-store.js';
 import type { ServerCertificate } from './server-certificate.js';
-import type { HostAndPort } from './settings.js';
 
 const BODY_MAX = '8mb';
 const CONNECTIONS_MAX = 1_000;

@@ -14,7 +14,12 @@ import {
 const CSR_LENGTH_MAX = 16_384;
 
 /** Parts of the platform that hosts may have certified; the control plane certifies itself. */
-const CERTIFIED_PARTS = ['collector', 'runner'] as const satisfies PlatformComponent[];
+const CERTIFIED_PARTS = [
+  'collector',
+  'slo',
+  'page-server',
+  'runner',
+] as const satisfies PlatformComponent[];
 
 const Csr = z.string().min(1).max(CSR_LENGTH_MAX);
 

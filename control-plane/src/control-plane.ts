@@ -1,10 +1,13 @@
 import type { Server } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { platformSpiffeId } from '@dotline/model/spiffe-id';
+import type { TlsIdentity } from '@dotline/platform-process/tls-identity';
 import { PolicyCompiler } from '@dotline/policies/compile-policies';
+import { context } from '@opentelemetry/api';
 import { PermissionDenied, SnapshotCache, XdsServer } from 'envoy-control-plane-ts';
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import { api, serveApi } from './api.js';
 import { CertificateAuthority } from './certificate-authority.js';
 import { isDatabaseAbsent, openDatabase, untilDatabaseAnswers } from './database.js';
@@ -16,6 +19,7 @@ import { MeshPublisher } from './mesh-publisher.js';
 import { MeshWatcher } from './mesh-watcher.js';
 import { Metrics } from './metrics.js';
 import { type LiveRevision, markEnforced } from './revision-store.js';
+import { RolloutTraces } from './rollout-traces.js';
 import { migrate } from './schema.js';
 import { ServerCertificate } from './server-certificate.js';
 import type { Settings } from './settings.js';
@@ -34,6 +38,7 @@ const XDS_GRACE_MS = 2_000;
 export class ControlPlane {
   readonly #pool: pg.Pool;
   readonly #metrics = new Metrics();
+  readonly #traces = new RolloutTraces();
   readonly #cache = new SnapshotCache();
   readonly #live: LiveMesh;
   readonly #registry: InstanceRegistry;
@@ -83,7 +88,10 @@ export class ControlPlane {
       states: (nodeIds) => this.#board.states(nodeIds),
       connected: () => this.#board.connectedNodes(),
       write: (types) => writeSidecarTypes(this.#pool, types),
-      markEnforced: (...enforced) => markEnforced(this.#pool, ...enforced),
+      markEnforced: async (...enforced) => {
+        await markEnforced(this.#pool, ...enforced);
+        this.#traces.enforced(...enforced);
+      },
       written: () => this.#events.publish({ type: 'sidecars' }),
       metrics: this.#metrics,
       log,
@@ -99,8 +107,23 @@ export class ControlPlane {
       live: this.#live,
       events: this.#events,
       metrics: this.#metrics,
+      traces: this.#traces,
       log,
     });
+  }
+
+  /** What it counts about itself. */
+  get registry(): Registry {
+    return this.#metrics.registry;
+  }
+
+  /** Who this process is towards the collector. @throws Error before a revision tells the trust domain */
+  async identity(): Promise<TlsIdentity> {
+    if (this.#certificate === undefined || this.#xds === undefined) {
+      throw new Error('the control plane has no identity yet');
+    }
+    const { key, certificate, bundle } = this.#certificate.current;
+    return { key, cert: certificate, ca: bundle };
   }
 
   /**
@@ -138,7 +161,7 @@ export class ControlPlane {
 
     this.#watcher = await MeshWatcher.start(
       settings.meshDirectory,
-      () => void this.#publisher.publish(),
+      (change) => void this.#publisher.publish(change),
       (error) => {
         if (!this.#watchFailed) {
           log.error({ err: error }, 'the mesh directory cannot be watched: it is read every 10 s');
@@ -157,6 +180,7 @@ export class ControlPlane {
     await this.#watcher?.close();
     await this.#publisher.close();
     await this.#fleet.close();
+    this.#traces.close();
     await this.#xds?.close({ graceMs: XDS_GRACE_MS });
     await this.#reporter.close();
     await this.#registry.close();
@@ -176,7 +200,8 @@ export class ControlPlane {
   #wentLive(live: LiveRevision, before: LiveRevision | undefined): void {
     if (live.rolloutId !== before?.rolloutId) this.#metrics.revisions.inc();
     this.#events.publish({ type: 'revision', revision: live.revision.id });
-    void this.#fleet.setRevision(live.revision);
+    const rollout = this.#traces.wentLive(live, before);
+    void context.with(rollout, () => this.#fleet.setRevision(live.revision));
     this.#serving = this.#serving.then(() => this.#serveXds(live));
     this.#serving.catch(this.failed);
   }
@@ -191,7 +216,7 @@ export class ControlPlane {
       cache: this.#cache,
       credentials: certificate.grpcCredentials(),
       authorize: ({ peer, node }) => this.#authorize(peer.uris, node.id, node.cluster),
-      hooks: this.#board.hooks,
+      hooks: this.#traces.following(this.#board.hooks),
     });
     const { host, port } = this.settings.xdsListen;
     const listening = await this.#xds.listen(`${host.includes(':') ? `[${host}]` : host}:${port}`);

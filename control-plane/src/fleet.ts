@@ -1,13 +1,14 @@
 import type { Instance } from '@dotline/model/instance';
 import type { Revision } from '@dotline/model/revision';
+import { inSpan } from '@dotline/platform-process/span';
 import { InstanceListeners } from '@dotline/sidecar-config/instance-listeners';
 import { INBOUND_AUTHORIZATION, ListenerName } from '@dotline/sidecar-config/names';
 import { meshResources } from '@dotline/sidecar-config/sidecar-resources';
+import { type Context, context } from '@opentelemetry/api';
 import { type Snapshot, type SnapshotCache, TypeUrl } from 'envoy-control-plane-ts';
 import type { Logger } from 'pino';
 import { isRevocation, rolloutSteps, type Stage, touchedServices } from './rollout-plan.js';
 import { SingleFlight } from './single-flight.js';
-import { inSpan } from './tracing.js';
 
 /** How long callers wait for their callees' acknowledgement, or the reverse; then they go on. */
 const STEP_WAIT_MS = 200;
@@ -32,7 +33,7 @@ export interface FleetParts {
 export class Fleet {
   readonly #parts: FleetParts;
   readonly #roller = new SingleFlight(() => this.#roll());
-  #wanted: Revision | undefined;
+  #wanted: { readonly revision: Revision; readonly trace: Context } | undefined;
   #stage: Stage | undefined;
   #instances: ReadonlyMap<string, Instance> = new Map();
   readonly #listeners = new InstanceListeners();
@@ -47,9 +48,9 @@ export class Fleet {
     return inbound === rest ? rest?.id : undefined;
   }
 
-  /** Rolls a revision out; a newer one waits until the present step is over. */
+  /** Rolls a revision out, in the active trace; a newer one waits until the present step is over. */
   setRevision(revision: Revision): Promise<void> {
-    this.#wanted = revision;
+    this.#wanted = { revision, trace: context.active() };
     return this.#roller.request();
   }
 
@@ -77,9 +78,9 @@ export class Fleet {
   }
 
   async #roll(): Promise<void> {
-    const after = this.#wanted;
+    if (this.#wanted === undefined) return;
+    const { revision: after, trace } = this.#wanted;
     const before = this.#stage;
-    if (after === undefined) return;
     if (before === undefined) {
       this.#stage = { inbound: after, rest: after };
       this.#place('all');
@@ -87,7 +88,7 @@ export class Fleet {
       return;
     }
     if (before.rest === after && before.inbound === after) return;
-    await inSpan('roll out', { 'dotline.revision': after.id }, () => this.#steps(before, after));
+    await context.with(trace, () => this.#steps(before, after));
   }
 
   async #steps(before: Stage, after: Revision): Promise<void> {
@@ -97,10 +98,13 @@ export class Fleet {
     const mayStop = !isRevocation(before.inbound, after);
     const steps = rolloutSteps(before.rest, after);
     for (const [index, step] of steps.entries()) {
-      this.#stage = step.stage;
-      const nodeIds = this.#place(touched);
-      if (index === steps.length - 1) break;
-      const outcome = await this.#parts.settled(nodeIds, STEP_WAIT_MS);
+      const isLast = index === steps.length - 1;
+      const outcome = await inSpan(step.name, {}, async (span) => {
+        this.#stage = step.stage;
+        const nodeIds = this.#place(touched);
+        span.setAttribute('dotline.sidecars', nodeIds.length);
+        return isLast ? 'held' : this.#parts.settled(nodeIds, STEP_WAIT_MS);
+      });
       if (outcome === 'rejected' && mayStop) {
         this.#parts.log.error(
           { revision: after.id, step: step.name },

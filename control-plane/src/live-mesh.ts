@@ -1,4 +1,5 @@
 import { makeRevision, type Revision } from '@dotline/model/revision';
+import { inStoreSpan } from '@dotline/platform-process/span';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { CompiledMesh } from './compiled-mesh.js';
@@ -46,7 +47,9 @@ export class LiveMesh {
         if (this.#current !== undefined && isSame(this.#current.revision, revision)) {
           return this.#current;
         }
-        const live = await publishRevision(this.pool, { revision, relations, findings });
+        const live = await inStoreSpan('postgresql', 'publish', () =>
+          publishRevision(this.pool, { revision, relations, findings }),
+        );
         this.#set(live);
         return live;
       }),

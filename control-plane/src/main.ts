@@ -1,21 +1,20 @@
-import { pino } from 'pino';
+import { createLog } from '@dotline/platform-process/log';
+import { settingsOrExit } from '@dotline/platform-process/settings';
+import { startTelemetry } from '@dotline/platform-process/telemetry';
 import { ControlPlane } from './control-plane.js';
-import { readSettings, type Settings, SettingsError } from './settings.js';
-import { startTracing } from './tracing.js';
+import { readSettings } from './settings.js';
 
 const STOP_TIMEOUT_MS = 8_000;
 
-let settings: Settings;
-try {
-  settings = readSettings(process.env);
-} catch (error) {
-  process.stderr.write(`${error instanceof SettingsError ? error.message : String(error)}\n`);
-  process.exit(2);
-}
-
-const log = pino({ level: settings.logLevel, base: { process: 'control-plane' } });
-const stopTracing = await startTracing(process.env);
+const settings = settingsOrExit(readSettings);
+const log = createLog('control-plane', settings.logLevel);
 const controlPlane = new ControlPlane(settings, log, fail);
+const telemetry = startTelemetry({
+  service: 'dotline-control-plane',
+  log,
+  registry: controlPlane.registry,
+  identity: () => controlPlane.identity(),
+});
 
 let stopping = false;
 async function stop(signal: string): Promise<void> {
@@ -24,7 +23,7 @@ async function stop(signal: string): Promise<void> {
   log.info({ signal }, 'stopping');
   setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
   await controlPlane.close();
-  await stopTracing?.().catch(() => undefined);
+  await telemetry.stop();
   process.exit(0);
 }
 process.once('SIGTERM', (signal) => void stop(signal));

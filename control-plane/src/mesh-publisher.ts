@@ -1,14 +1,17 @@
 import { formatProblem, MeshError, type Problem } from '@dotline/model/mesh-error';
+import { failSpan, inSpan } from '@dotline/platform-process/span';
 import type { PolicyCompiler } from '@dotline/policies/compile-policies';
+import { trace } from '@opentelemetry/api';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { type CompiledMesh, compileMesh } from './compiled-mesh.js';
 import type { LiveMesh } from './live-mesh.js';
+import { type MeshChange, mergeChanges } from './mesh-change.js';
 import { clearMeshProblems, writeMeshProblems } from './mesh-error-store.js';
 import type { MeshEvents } from './mesh-events.js';
 import type { Metrics } from './metrics.js';
+import type { RolloutTraces } from './rollout-traces.js';
 import { SingleFlight } from './single-flight.js';
-import { inSpan } from './tracing.js';
 
 const PROBLEMS_LOGGED_MAX = 50;
 
@@ -19,6 +22,7 @@ interface Parts {
   readonly live: LiveMesh;
   readonly events: Pick<MeshEvents, 'publish'>;
   readonly metrics: Metrics;
+  readonly traces: Pick<RolloutTraces, 'change'>;
   readonly log: Logger;
 }
 
@@ -28,12 +32,14 @@ interface Parts {
  */
 export class MeshPublisher {
   readonly #flight = new SingleFlight(() => this.#run());
+  #change: MeshChange | undefined;
   #broken = false;
 
   constructor(private readonly parts: Parts) {}
 
   /** Something may have changed. Resolves when the directory as of this call has been dealt with. */
-  publish(): Promise<void> {
+  publish(change: MeshChange = { sinceMs: Date.now(), files: [] }): Promise<void> {
+    this.#change = mergeChanges(this.#change, change);
     return this.#flight.request();
   }
 
@@ -42,6 +48,12 @@ export class MeshPublisher {
   }
 
   async #run(): Promise<void> {
+    const change = this.#change ?? { sinceMs: Date.now(), files: [] };
+    this.#change = undefined;
+    await this.parts.traces.change(change, () => this.#publish());
+  }
+
+  async #publish(): Promise<void> {
     const { directory, compiler, metrics, log } = this.parts;
     const startedAtMs = Date.now();
     const stop = metrics.compileSeconds.startTimer();
@@ -55,20 +67,14 @@ export class MeshPublisher {
       return;
     }
     try {
-      await inSpan('publish', {}, async (span) => {
-        const compileMs = Date.now() - startedAtMs;
-        const before = this.parts.live.current?.revision.id;
-        const live = await this.parts.live.publish(compiled, () => this.#flight.superseded);
-        if (live === undefined) return;
-        span.setAttribute('dotline.revision', live.revision.id);
-        await this.#clear();
-        if (live.revision.id === before) return;
-        const { id, commit, edges } = live.revision;
-        log.info(
-          { revision: id, commit, edges: edges.length, compileMs },
-          `revision ${id} is live`,
-        );
-      });
+      const compileMs = Date.now() - startedAtMs;
+      const before = this.parts.live.current?.revision.id;
+      const live = await this.parts.live.publish(compiled, () => this.#flight.superseded);
+      if (live === undefined) return;
+      await this.#clear();
+      if (live.revision.id === before) return;
+      const { id, commit, edges } = live.revision;
+      log.info({ revision: id, commit, edges: edges.length, compileMs }, `revision ${id} is live`);
     } catch (error) {
       if (!(error instanceof Error && error.name === 'AbortError')) {
         log.error({ err: error }, 'a revision cannot be stored');
@@ -79,6 +85,9 @@ export class MeshPublisher {
   async #report(problems: readonly Problem[], error: unknown): Promise<void> {
     const { log, metrics, pool, events } = this.parts;
     metrics.meshProblems.set(problems.length);
+    const [first] = problems;
+    const change = trace.getActiveSpan();
+    if (change !== undefined && first !== undefined) failSpan(change, formatProblem(first));
     for (const problem of problems.slice(0, PROBLEMS_LOGGED_MAX)) log.error(formatProblem(problem));
     if (!(error instanceof MeshError)) log.error({ err: error }, 'the mesh cannot be compiled');
     this.#broken = true;

@@ -1,6 +1,7 @@
 import { relative, sep } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { gitFolders } from './git-checkout.js';
+import { type MeshChange, mergeChanges } from './mesh-change.js';
 
 /** A save is several events (truncate, write, rename): it is over when there was none for so long. */
 const SETTLE_MS = 40;
@@ -16,20 +17,21 @@ const SKIPPED = new Set(['node_modules', 'dist', '.git', '.dotline', '.venv']);
 export class MeshWatcher {
   #watchers: FSWatcher[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #firstEventAtMs = 0;
+  #change: MeshChange | undefined;
 
   private constructor(
-    private readonly changed: () => void,
+    private readonly directory: string,
+    private readonly changed: (change: MeshChange) => void,
     private readonly onError: (error: unknown) => void,
   ) {}
 
   /** Resolves when no change from now on can be missed. */
   static async start(
     directory: string,
-    changed: () => void,
+    changed: (change: MeshChange) => void,
     onError: (error: unknown) => void,
   ): Promise<MeshWatcher> {
-    const watcher = new MeshWatcher(changed, onError);
+    const watcher = new MeshWatcher(directory, changed, onError);
     const started = [
       watcher.#watch([directory], (path, isFile) =>
         isIgnored(relative(directory, path).split(sep), isFile),
@@ -64,21 +66,23 @@ export class MeshWatcher {
     this.#watchers.push(watcher);
     // Only files are content; what a new folder holds is told file by file.
     for (const event of ['add', 'change', 'unlink'] as const) {
-      watcher.on(event, () => this.#event());
+      watcher.on(event, (path) => this.#event(path));
     }
     watcher.on('error', this.onError);
     return new Promise((resolve) => watcher.once('ready', resolve));
   }
 
-  #event(): void {
+  #event(path: string): void {
     const now = Date.now();
-    if (this.#timer === undefined) this.#firstEventAtMs = now;
+    const file = relative(this.directory, path);
+    const change = mergeChanges(this.#change, { sinceMs: now, files: [file] });
+    this.#change = change;
     clearTimeout(this.#timer);
-    const longestMs = Math.max(this.#firstEventAtMs + SETTLE_MAX_MS - now, 0);
+    const longestMs = Math.max(change.sinceMs + SETTLE_MAX_MS - now, 0);
     this.#timer = setTimeout(
       () => {
-        this.#timer = undefined;
-        this.changed();
+        this.#change = undefined;
+        this.changed(change);
       },
       Math.min(SETTLE_MS, longestMs),
     );

@@ -1,5 +1,6 @@
+import { SettingsError } from '@dotline/platform-process/settings';
 import { describe, expect, it } from '@jest/globals';
-import { readSettings, SettingsError } from './settings.js';
+import { readSettings } from './settings.js';
 
 const COMPLETE = {
   MESH_DIRECTORY: '/mesh',

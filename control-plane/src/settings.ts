@@ -1,28 +1,14 @@
 import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
+import {
+  DatabaseUrl,
+  type HostAndPort,
+  HostPort,
+  LogLevel,
+  RedisUrl,
+  readEnvironment,
+} from '@dotline/platform-process/settings';
 import { z } from 'zod';
-
-/** An address to listen on or to send to. */
-export interface HostAndPort {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** A variable is missing or cannot be used; the message is one line that names each. */
-export class SettingsError extends Error {
-  override readonly name = 'SettingsError';
-}
-
-const HostPort = z.string().transform((text, context): HostAndPort => {
-  const colon = text.lastIndexOf(':');
-  const host = text.slice(0, Math.max(colon, 0)).replace(/^\[(.*)\]$/, '$1');
-  const port = Number(text.slice(colon + 1));
-  if (host === '' || !Number.isInteger(port) || port < 0 || port > 65535) {
-    context.addIssue('must be host:port');
-    return z.NEVER;
-  }
-  return { host, port };
-});
 
 /** Sidecars have no resolver for these: Envoy's static clusters take addresses. */
 const AddressPort = HostPort.refine(({ host, port }) => isIP(host) !== 0 && port > 0, {
@@ -31,8 +17,8 @@ const AddressPort = HostPort.refine(({ host, port }) => isIP(host) !== 0 && port
 
 const Environment = z.object({
   MESH_DIRECTORY: z.string().startsWith('/', 'must be an absolute path'),
-  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must be a postgresql:// URL'),
-  REDIS_URL: z.string().regex(/^rediss?:\/\//, 'must be a redis:// URL'),
+  DATABASE_URL: DatabaseUrl,
+  REDIS_URL: RedisUrl,
   XDS_LISTEN: HostPort,
   API_LISTEN: HostPort,
   API_NAMES: z
@@ -45,7 +31,7 @@ const Environment = z.object({
   COLLECTOR_OTLP_HTTP: AddressPort,
   OPA_PATH: z.string().min(1).default('opa'),
   POLICY_CACHE_DIRECTORY: z.string().startsWith('/', 'must be an absolute path').optional(),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  LOG_LEVEL: LogLevel,
 });
 
 /** Everything that the control plane is told from outside. */
@@ -70,15 +56,7 @@ export interface Settings {
 
 /** Reads the settings once. @throws SettingsError */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
-  const result = Environment.safeParse(environment);
-  if (!result.success) {
-    const problems = result.error.issues.map((issue) => {
-      const name = issue.path.join('.');
-      return environment[name] === undefined ? `${name} is missing` : `${name} ${issue.message}`;
-    });
-    throw new SettingsError(`control plane settings: ${problems.join('; ')}`);
-  }
-  const value = result.data;
+  const value = readEnvironment('control plane', Environment, environment);
   return {
     meshDirectory: value.MESH_DIRECTORY,
     databaseUrl: value.DATABASE_URL,

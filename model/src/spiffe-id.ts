@@ -9,7 +9,7 @@ export function serviceSpiffeId(trustDomain: string, service: string): string {
 }
 
 /** Parts of the platform that hold an identity of their own. */
-export type PlatformComponent = 'control-plane' | 'collector' | 'runner';
+export type PlatformComponent = 'control-plane' | 'collector' | 'slo' | 'page-server' | 'runner';
 
 /** Identity of a part of the platform. */
 export function platformSpiffeId(trustDomain: string, component: PlatformComponent): string {

@@ -17,9 +17,9 @@ import {
   reloadValkeyUsers,
   writeValkeyUsers,
 } from './datastore-access.js';
-import { renewIdentity } from './identity.js';
 import { HOST, InstanceHost } from './instance-host.js';
 import { loopbackPrefix, type MeshFolders, type MeshState } from './mesh-state.js';
+import { PlatformIdentities } from './platform-identities.js';
 import * as platform from './platform-processes.js';
 import { ProcessRegistry } from './process-registry.js';
 import { type Death, Supervisor, SupervisorClosedError } from './supervisor.js';
@@ -62,11 +62,11 @@ export class LocalMesh {
   readonly #registry: ProcessRegistry;
   readonly #addresses: platform.PlatformAddresses;
   readonly #controlPlane: ControlPlaneClient;
+  readonly #identities: PlatformIdentities;
   #host: InstanceHost | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
   #ticking = false;
-  #collectorRenewAtMs = 0;
   #revision: Revision | undefined;
 
   constructor(
@@ -83,6 +83,7 @@ export class LocalMesh {
       caBundle: this.#addresses.caBundle,
       joinToken: state.secrets.joinToken,
     });
+    this.#identities = new PlatformIdentities(folders.identities, this.#controlPlane);
   }
 
   /** PostgreSQL, Valkey and ClickHouse, each unless a variable names a real cluster. */
@@ -135,7 +136,7 @@ export class LocalMesh {
 
   /** Collector, SLO evaluator and page server. */
   async startObservers(pagePort: number): Promise<void> {
-    await this.#renewCollectorIdentity();
+    await this.#identities.renew();
     await this.#start(platform.collectorProcess(this.#context()));
     await Promise.all([
       this.#start(platform.sloProcess(this.#context())),
@@ -211,7 +212,7 @@ export class LocalMesh {
       if (changed || this.#ticks % HEARTBEAT_EVERY === 0)
         await this.#controlPlane.putInstances(HOST, this.#host.instances());
       if (this.#ticks % REVISION_EVERY === 0) await this.#follow();
-      if (Date.now() > this.#collectorRenewAtMs) await this.#renewCollectorIdentity();
+      await this.#identities.renew();
     } catch {
       // The control plane or a store is away: the supervisor repairs it, and the next tick tries again.
     } finally {
@@ -227,17 +228,6 @@ export class LocalMesh {
       JSON.stringify(revision.mesh.services) === JSON.stringify(this.#revision?.mesh.services);
     if (!same) await this.#reconcile(revision.mesh);
     this.#revision = revision;
-  }
-
-  async #renewCollectorIdentity(): Promise<void> {
-    const directory = this.#addresses.collectorIdentity;
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const notAfterMs = await renewIdentity(
-      directory,
-      { platform: 'collector' },
-      this.#controlPlane,
-    );
-    this.#collectorRenewAtMs = Date.now() + (notAfterMs - Date.now()) / 2;
   }
 
   #died(death: Death): void {

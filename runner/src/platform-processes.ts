@@ -5,6 +5,8 @@ import type { LocalProcess } from '@dotline/local-parts/local-process';
 import { postgresqlUrl } from '@dotline/local-parts/postgresql';
 import { Agent, fetch } from 'undici';
 import type { MeshFolders, MeshState } from './mesh-state.js';
+import { platformIdentityDirectory } from './platform-identities.js';
+import type { PlatformPart } from './subject.js';
 
 const PROBE_TIMEOUT_MS = 2000;
 export const PLATFORM_DATABASE = 'dotline';
@@ -17,7 +19,6 @@ export interface PlatformAddresses {
   readonly controlPlaneUrl: string;
   /** Root certificate, written by the control plane. */
   readonly caBundle: string;
-  readonly collectorIdentity: string;
 }
 
 /** Addresses of the embedded stores, unless a variable names a real cluster instead. */
@@ -34,7 +35,6 @@ export function platformAddresses(folders: MeshFolders, state: MeshState): Platf
       `http://dotline:${secrets.clickhouse}@127.0.0.1:${ports.clickhouse}`,
     controlPlaneUrl: `https://127.0.0.1:${ports.controlPlaneApi}`,
     caBundle: join(folders.data, 'certificate-authority', 'root.pem'),
-    collectorIdentity: join(folders.identities, 'collector'),
   };
 }
 
@@ -61,10 +61,8 @@ export function clickhouseProcess({ folders, state }: Context): LocalProcess {
   };
 }
 
-export function controlPlaneProcess(
-  { folders, state, addresses }: Context,
-  opaPath: string,
-): LocalProcess {
+export function controlPlaneProcess(context: Context, opaPath: string): LocalProcess {
+  const { folders, state, addresses } = context;
   return {
     name: 'control-plane',
     command: [process.execPath, entry('@dotline/control-plane/main')],
@@ -80,6 +78,7 @@ export function controlPlaneProcess(
       COLLECTOR_OTLP_HTTP: loopback(state.ports.otlpHttp),
       POLICY_CACHE_DIRECTORY: join(folders.root, 'policy-cache'),
       OPA_PATH: opaPath,
+      ...telemetry(context, 'control-plane'),
     },
     ready: async () => {
       const dispatcher = new Agent({ connect: { ca: await readFile(addresses.caBundle) } });
@@ -92,7 +91,8 @@ export function controlPlaneProcess(
   };
 }
 
-export function collectorProcess({ folders, state, addresses }: Context): LocalProcess {
+export function collectorProcess(context: Context): LocalProcess {
+  const { folders, state, addresses } = context;
   return {
     name: 'collector',
     command: [process.execPath, entry('@dotline/collectors/main')],
@@ -101,16 +101,19 @@ export function collectorProcess({ folders, state, addresses }: Context): LocalP
       OTLP_GRPC_LISTEN: loopback(state.ports.otlpGrpc),
       OTLP_HTTP_LISTEN: loopback(state.ports.otlpHttp),
       HTTP_LISTEN: loopback(state.ports.collectorHttp),
-      IDENTITY_DIRECTORY: addresses.collectorIdentity,
+      IDENTITY_DIRECTORY: platformIdentityDirectory(folders.identities, 'collector'),
       SPOOL_DIRECTORY: join(folders.data, 'collector-spool'),
       // On one machine an insert costs more than a second of delay is worth.
       GATHER_MS: '2000',
+      ...telemetry(context, 'collector'),
+      ...identity(context, 'collector'),
     },
     ready: () => answers(`http://${loopback(state.ports.collectorHttp)}/healthz`),
   };
 }
 
-export function sloProcess({ state, addresses }: Context): LocalProcess {
+export function sloProcess(context: Context): LocalProcess {
+  const { state, addresses } = context;
   return {
     name: 'slo',
     command: [process.execPath, entry('@dotline/slo/main')],
@@ -119,12 +122,15 @@ export function sloProcess({ state, addresses }: Context): LocalProcess {
       REDIS_URL: addresses.redisUrl,
       CLICKHOUSE_URL: addresses.clickhouseUrl,
       HTTP_LISTEN: loopback(state.ports.sloHttp),
+      ...telemetry(context, 'slo'),
+      ...identity(context, 'slo'),
     },
     ready: () => answers(`http://${loopback(state.ports.sloHttp)}/healthz`),
   };
 }
 
-export function pageServerProcess({ addresses }: Context, port: number): LocalProcess {
+export function pageServerProcess(context: Context, port: number): LocalProcess {
+  const { addresses } = context;
   return {
     name: 'page-server',
     command: [process.execPath, entry('@dotline/topology-ui/main')],
@@ -133,8 +139,31 @@ export function pageServerProcess({ addresses }: Context, port: number): LocalPr
       REDIS_URL: addresses.redisUrl,
       CLICKHOUSE_URL: addresses.clickhouseUrl,
       HTTP_LISTEN: loopback(port),
+      ...telemetry(context, 'page-server'),
+      ...identity(context, 'page-server'),
     },
     ready: () => answers(`http://${loopback(port)}/healthz`),
+  };
+}
+
+/** Where a part of the platform sends its own telemetry, in OpenTelemetry's variables. */
+function telemetry({ state }: Context, part: string): Record<string, string> {
+  return {
+    OTEL_SERVICE_NAME: `dotline-${part}`,
+    OTEL_RESOURCE_ATTRIBUTES: `service.namespace=dotline,service.instance.id=${part}`,
+    OTEL_EXPORTER_OTLP_ENDPOINT: `https://${loopback(state.ports.otlpHttp)}`,
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
+  };
+}
+
+/** As whom it sends it. */
+function identity({ folders }: Context, part: PlatformPart): Record<string, string> {
+  const file = (name: string) =>
+    join(platformIdentityDirectory(folders.identities, part), 'current', name);
+  return {
+    OTEL_EXPORTER_OTLP_CERTIFICATE: file('bundle.pem'),
+    OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: file('certificate.pem'),
+    OTEL_EXPORTER_OTLP_CLIENT_KEY: file('key.pem'),
   };
 }
 

@@ -1,2 +1,5 @@
+/** A part of the platform that hosts have certified. */
+export type PlatformPart = 'collector' | 'slo' | 'page-server' | 'runner';
+
 /** Whose certificate it is. */
-export type Subject = { readonly service: string } | { readonly platform: 'collector' | 'runner' };
+export type Subject = { readonly service: string } | { readonly platform: PlatformPart };

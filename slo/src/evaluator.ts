@@ -1,4 +1,6 @@
 import type { ClickHouseClient } from '@clickhouse/client';
+import { inSpan, inStoreSpan } from '@dotline/platform-process/span';
+import type { Span } from '@opentelemetry/api';
 import type pg from 'pg';
 import { countEvents } from './indicator-query.js';
 import { ensureIndicatorRollup } from './indicator-rollup.js';
@@ -6,6 +8,9 @@ import { type LiveObjectives, LiveObjectivesReader } from './live-objectives.js'
 import { migrate } from './migrate.js';
 import { evaluateObjective, type ObjectiveEvaluation } from './objective-evaluation.js';
 import { type AlertTransition, writeEvaluations } from './objective-status-store.js';
+
+/** The stores' names in spans. */
+const SYSTEMS = { PostgreSQL: 'postgresql', ClickHouse: 'clickhouse' } as const;
 
 /** What the evaluator could not reach, and why. */
 export class StoreUnavailable extends Error {
@@ -46,25 +51,36 @@ export class Evaluator {
    * @returns `undefined` before the first revision
    * @throws StoreUnavailable; what was kept before stays
    */
-  async evaluate(nowMs: number): Promise<Evaluation | undefined> {
-    const sinceMs = await reach('ClickHouse', () => this.#rollupSince(nowMs));
-    const live = await reach('PostgreSQL', () => this.#live());
+  evaluate(nowMs: number): Promise<Evaluation | undefined> {
+    return inSpan('evaluate objectives', {}, (span) => this.#evaluate(nowMs, span));
+  }
+
+  async #evaluate(nowMs: number, span: Span): Promise<Evaluation | undefined> {
+    const sinceMs = await this.#rollupSince(nowMs);
+    const live = await reach('PostgreSQL', 'read objectives', () => this.#live());
     if (live === undefined) return undefined;
     const { objectives, revisionId } = live;
-    const counts = await reach('ClickHouse', () =>
+    span.setAttributes({
+      'dotline.revision': revisionId,
+      'dotline.objectives': objectives.length,
+    });
+    const counts = await reach('ClickHouse', 'count events', () =>
       countEvents(this.#clickhouse, objectives, { nowMs, sinceMs }),
     );
     const evaluations = objectives.map((objective) =>
       evaluateObjective(objective, counts.get(objective.name) ?? new Map()),
     );
-    const transitions = await reach('PostgreSQL', () =>
+    const transitions = await reach('PostgreSQL', 'keep evaluations', () =>
       writeEvaluations(this.#database, revisionId, evaluations, nowMs),
     );
+    span.setAttribute('dotline.transitions', transitions.length);
     return { live, evaluations, transitions };
   }
 
   async #rollupSince(nowMs: number): Promise<number> {
-    this.#rollupSinceMs ??= await ensureIndicatorRollup(this.#clickhouse, nowMs);
+    this.#rollupSinceMs ??= await reach('ClickHouse', 'ensure rollup', () =>
+      ensureIndicatorRollup(this.#clickhouse, nowMs),
+    );
     return this.#rollupSinceMs;
   }
 
@@ -75,9 +91,13 @@ export class Evaluator {
   }
 }
 
-async function reach<T>(store: StoreUnavailable['store'], action: () => Promise<T>): Promise<T> {
+async function reach<T>(
+  store: StoreUnavailable['store'],
+  what: string,
+  action: () => Promise<T>,
+): Promise<T> {
   try {
-    return await action();
+    return await inStoreSpan(SYSTEMS[store], what, action);
   } catch (error) {
     throw new StoreUnavailable(store, error);
   }

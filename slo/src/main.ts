@@ -1,43 +1,34 @@
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { createServer } from 'node:http';
+import { listenHttp } from '@dotline/platform-process/listen-http';
+import { createLog } from '@dotline/platform-process/log';
+import { settingsOrExit } from '@dotline/platform-process/settings';
+import { stopSignal } from '@dotline/platform-process/stop-signal';
+import { openStores } from '@dotline/platform-process/stores';
+import { startTelemetry } from '@dotline/platform-process/telemetry';
 import { Redis } from 'ioredis';
-import pg from 'pg';
-import pino from 'pino';
 import { AlertDelivery } from './alert-delivery.js';
 import { EvaluationLoop } from './evaluation-loop.js';
 import { Evaluator } from './evaluator.js';
 import { EvaluatorMetrics } from './evaluator-metrics.js';
 import { httpServer } from './http-server.js';
-import { readSettings, type Settings, SettingsError } from './settings.js';
+import { readSettings } from './settings.js';
 
-const STORE_TIMEOUT_MS = 8_000;
-
-const settings = settingsOrExit();
-const log = pino({ name: 'slo', level: settings.logLevel });
-
-const database = new pg.Pool({
-  connectionString: settings.databaseUrl,
-  max: 4,
-  connectionTimeoutMillis: STORE_TIMEOUT_MS,
-  query_timeout: STORE_TIMEOUT_MS,
-  application_name: 'dotline slo',
-});
-database.on('error', (error) =>
-  log.warn({ reason: error.message }, 'a PostgreSQL connection broke'),
-);
-const clickhouse = createClient({
-  url: settings.clickhouseUrl,
+const settings = settingsOrExit(readSettings);
+const stop = stopSignal();
+const log = createLog('slo', settings.logLevel);
+const metrics = new EvaluatorMetrics();
+const telemetry = startTelemetry({ service: 'dotline-slo', log, registry: metrics.registry });
+const stores = openStores(settings, {
   application: 'dotline-slo',
-  request_timeout: STORE_TIMEOUT_MS,
-  log: { level: ClickHouseLogLevel.OFF },
+  connectionsMax: 4,
+  timeoutMs: 8_000,
+  log,
 });
 const valkey = new Redis(settings.redisUrl, { maxRetriesPerRequest: 0, enableOfflineQueue: false });
 valkey.on('error', (error) => log.debug({ reason: error.message }, 'Valkey does not answer'));
 
-const metrics = new EvaluatorMetrics();
 const delivery = new AlertDelivery(valkey, log);
-const evaluator = new Evaluator(database, clickhouse);
+const evaluator = new Evaluator(stores.database, stores.clickhouse);
 let lastProblem: string | null = null;
 const loop = new EvaluationLoop(
   (nowMs) => evaluator.evaluate(nowMs),
@@ -57,27 +48,15 @@ const loop = new EvaluationLoop(
   settings.intervalMs,
 );
 
-const server = httpServer(() => loop.health, metrics.registry).listen(settings.port, settings.host);
-await once(server, 'listening');
-const { address, port } = server.address() as AddressInfo;
-log.info({ address, port }, 'listening');
+const server = createServer(httpServer(() => loop.health, metrics.registry));
+const { host } = settings.http;
+const port = await listenHttp(server, host, settings.http.port);
+log.info({ address: host, port }, 'listening');
 
-const stop = new AbortController();
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
-
-await loop.run(stop.signal);
+await loop.run(stop);
 server.close();
 server.closeAllConnections();
 valkey.disconnect();
-await Promise.all([clickhouse.close(), database.end()]);
+await Promise.all([stores.close(), telemetry.stop()]);
 log.info('stopped');
-
-function settingsOrExit(): Settings {
-  try {
-    return readSettings(process.env);
-  } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
-    console.error(error.message);
-    process.exit(1);
-  }
-}
+process.exit(0);

@@ -1,12 +1,20 @@
+import {
+  DatabaseUrl,
+  type HostAndPort,
+  HostPort,
+  LogLevel,
+  RedisUrl,
+  readEnvironment,
+} from '@dotline/platform-process/settings';
 import { z } from 'zod';
 
 const Environment = z.object({
-  DATABASE_URL: z.string().min(1),
-  REDIS_URL: z.string().min(1),
+  DATABASE_URL: DatabaseUrl,
+  REDIS_URL: RedisUrl,
   CLICKHOUSE_URL: z.url(),
-  HTTP_LISTEN: z.string().regex(/^[^:]+:\d+$/, 'must be host:port'),
+  HTTP_LISTEN: HostPort,
   EVALUATION_SECONDS: z.coerce.number().min(0.1).max(60).default(10),
-  LOG_LEVEL: z.string().default('info'),
+  LOG_LEVEL: LogLevel,
 });
 
 /** Settings of the SLO evaluator. */
@@ -14,38 +22,21 @@ export interface Settings {
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly clickhouseUrl: string;
-  readonly host: string;
-  /** 0 lets the system choose; the chosen one is in the log line `listening`. */
-  readonly port: number;
+  readonly http: HostAndPort;
   /** Time from the start of one evaluation to the next. */
   readonly intervalMs: number;
   readonly logLevel: string;
 }
 
-/** A variable is missing or cannot be used; the message is one line that names each. */
-export class SettingsError extends Error {
-  override readonly name = 'SettingsError';
-}
-
 /** Reads the settings from the environment. @throws SettingsError */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
-  const parsed = Environment.safeParse(environment);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => {
-      const name = path.join('.');
-      return environment[name] === undefined ? `${name} is missing` : `${name}: ${message}`;
-    });
-    throw new SettingsError(`SLO evaluator: ${problems.join('; ')}`);
-  }
-  const { data } = parsed;
-  const [host = '', port = ''] = data.HTTP_LISTEN.split(':');
+  const values = readEnvironment('SLO evaluator', Environment, environment);
   return {
-    databaseUrl: data.DATABASE_URL,
-    redisUrl: data.REDIS_URL,
-    clickhouseUrl: data.CLICKHOUSE_URL,
-    host,
-    port: Number(port),
-    intervalMs: data.EVALUATION_SECONDS * 1000,
-    logLevel: data.LOG_LEVEL,
+    databaseUrl: values.DATABASE_URL,
+    redisUrl: values.REDIS_URL,
+    clickhouseUrl: values.CLICKHOUSE_URL,
+    http: values.HTTP_LISTEN,
+    intervalMs: values.EVALUATION_SECONDS * 1000,
+    logLevel: values.LOG_LEVEL,
   };
 }

@@ -1,64 +1,49 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
-import pg from 'pg';
-import pino from 'pino';
+import { listenHttp } from '@dotline/platform-process/listen-http';
+import { createLog } from '@dotline/platform-process/log';
+import { settingsOrExit } from '@dotline/platform-process/settings';
+import { stopSignal } from '@dotline/platform-process/stop-signal';
+import { openStores } from '@dotline/platform-process/stores';
+import { startTelemetry } from '@dotline/platform-process/telemetry';
 import { PageServer } from './page-server.js';
-import { readSettings, type Settings, SettingsError } from './settings.js';
+import { PageServerMetrics } from './page-server-metrics.js';
+import { readSettings } from './settings.js';
 
-const STORE_TIMEOUT_MS = 5_000;
-
-const settings = settingsOrExit();
-const log = pino({ name: 'page-server', level: settings.logLevel });
-
-const database = new pg.Pool({
-  connectionString: settings.databaseUrl,
-  max: 6,
-  connectionTimeoutMillis: STORE_TIMEOUT_MS,
-  query_timeout: STORE_TIMEOUT_MS,
-  application_name: 'dotline page server',
+const settings = settingsOrExit(readSettings);
+const stop = stopSignal();
+const log = createLog('page-server', settings.logLevel);
+const metrics = new PageServerMetrics();
+const telemetry = startTelemetry({
+  service: 'dotline-page-server',
+  log,
+  registry: metrics.registry,
 });
-database.on('error', (error) =>
-  log.warn({ reason: error.message }, 'a PostgreSQL connection broke'),
-);
-const clickhouse = createClient({
-  url: settings.clickhouseUrl,
+const stores = openStores(settings, {
   application: 'dotline-page-server',
-  request_timeout: STORE_TIMEOUT_MS,
-  log: { level: ClickHouseLogLevel.OFF },
+  connectionsMax: 6,
+  timeoutMs: 5_000,
+  log,
 });
 const pageServer = new PageServer({
-  database,
-  clickhouse,
+  ...stores,
   redisUrl: settings.redisUrl,
   pageDirectory: fileURLToPath(new URL('./web', import.meta.url)),
+  metrics,
   log,
 });
 pageServer.start();
 
-const server = createServer(pageServer.app).listen(settings.port, settings.host);
-await once(server, 'listening');
-const { address, port } = server.address() as AddressInfo;
-log.info({ address, port }, 'listening');
-
-const stop = new AbortController();
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
-await once(stop.signal, 'abort');
+const server = createServer(pageServer.app);
+const { host } = settings.http;
+const port = await listenHttp(server, host, settings.http.port);
+log.info({ address: host, port }, 'listening');
+if (!stop.aborted) await once(stop, 'abort');
 
 server.close();
 await pageServer.stop();
 server.closeAllConnections();
-await Promise.all([clickhouse.close(), database.end()]);
+await Promise.all([stores.close(), telemetry.stop()]);
 log.info('stopped');
-
-function settingsOrExit(): Settings {
-  try {
-    return readSettings(process.env);
-  } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
-    console.error(error.message);
-    process.exit(1);
-  }
-}
+process.exit(0);

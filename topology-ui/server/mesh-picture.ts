@@ -1,6 +1,7 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import { type Trace, trace } from '@dotline/collectors/traffic-queries';
 import { edgeId } from '@dotline/model/edge';
+import { inStoreSpan } from '@dotline/platform-process/span';
 import { type Explanation, explain } from '@dotline/policies/explain';
 import type {
   EdgeDetail,
@@ -162,7 +163,9 @@ export class MeshPicture {
 
   async #fromClickHouse<Value>(key: string, make: () => Promise<Value>): Promise<Value> {
     try {
-      return await this.#details.get(key, make);
+      return await this.#details.get(key, () =>
+        inStoreSpan('clickhouse', 'read details', make, { 'dotline.details': key }),
+      );
     } catch (error) {
       throw unavailable('ClickHouse', error);
     }

@@ -18,9 +18,12 @@ export class PageServerMetrics {
     registers: [this.registry],
   });
 
-  /** @param pages how many pages listen to events */
-  constructor(pages: () => number) {
+  constructor() {
     collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** @param pages how many pages listen to events */
+  countPages(pages: () => number): void {
     new Gauge({
       name: 'dotline_page_server_pages',
       help: 'Pages that listen to events',

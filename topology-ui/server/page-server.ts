@@ -1,4 +1,5 @@
 import type { ClickHouseClient } from '@clickhouse/client';
+import { inStoreSpan } from '@dotline/platform-process/span';
 import express, { type Express } from 'express';
 import type pg from 'pg';
 import type { Logger } from 'pino';
@@ -11,7 +12,8 @@ import { MeshHints } from './mesh-hints.js';
 import { MeshPicture } from './mesh-picture.js';
 import { MeshStructureReader } from './mesh-structure.js';
 import { pageFiles, securityHeaders } from './page-files.js';
-import { PageServerMetrics } from './page-server-metrics.js';
+import type { PageServerMetrics } from './page-server-metrics.js';
+import { traced } from './request-span.js';
 import { StructureFeed } from './structure-feed.js';
 import { TrafficFeed } from './traffic-feed.js';
 
@@ -25,6 +27,7 @@ export interface PageServerParts {
   readonly redisUrl: string;
   /** Folder of the built page. */
   readonly pageDirectory: string;
+  readonly metrics: PageServerMetrics;
   readonly log: Logger;
 }
 
@@ -38,15 +41,19 @@ export class PageServer {
   readonly #stop = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
 
-  constructor({ database, clickhouse, redisUrl, pageDirectory, log }: PageServerParts) {
-    const metrics = new PageServerMetrics(() => this.#events.size);
+  constructor({ database, clickhouse, redisUrl, pageDirectory, metrics, log }: PageServerParts) {
+    metrics.countPages(() => this.#events.size);
     const reader = new MeshStructureReader(database);
     this.#structure = new StructureFeed(
       () => metrics.counted('postgresql', reader.read()),
       () => this.#sendGraph(picture),
     );
     this.#traffic = new TrafficFeed(
-      (nowMs) => metrics.counted('clickhouse', readLiveTraffic(clickhouse, nowMs)),
+      (nowMs) =>
+        metrics.counted(
+          'clickhouse',
+          inStoreSpan('clickhouse', 'read live traffic', () => readLiveTraffic(clickhouse, nowMs)),
+        ),
       () => this.#events.size,
       () => this.#events.send('traffic', picture.lastTraffic()),
     );
@@ -87,6 +94,7 @@ export class PageServer {
     app.get('/metrics', async (_request, response) => {
       response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
     });
+    app.use(traced);
     app.use('/api', apiRoutes(picture, this.#events));
     app.use(pageFiles(pageDirectory));
     app.use(unknownPath);

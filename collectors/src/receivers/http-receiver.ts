@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { TLSSocket } from 'node:tls';
-import { listenHttp } from '../listen-http.js';
+import { listenHttp } from '@dotline/platform-process/listen-http';
 import { SIGNALS, type Signal } from '../otlp/signal.js';
 import type { Identity, IdentityFolder } from '../peer/identity.js';
 import { ANYBODY, type Peer, PeerError, peerOf } from '../peer/peer.js';

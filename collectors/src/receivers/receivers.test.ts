@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { gzipSync } from 'node:zlib';
-import { ChannelCredentials, status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { ExportLogsServiceResponse } from '../gen/opentelemetry/proto/collector/logs/v1/logs_service.js';
-import { LOGS, METRICS, TRACES } from '../otlp/signal.js';
 import {
   CertificateAuthority,
   type IssuedIdentity,
   putIdentity,
-} from '../testing/certificate-authority.js';
+} from '@dotline/platform-process/testing/certificate-authority';
+import { ChannelCredentials, status } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { ExportLogsServiceResponse } from '../gen/opentelemetry/proto/collector/logs/v1/logs_service.js';
+import { LOGS, METRICS, TRACES } from '../otlp/signal.js';
 import {
   accessLogRequest,
   logRecord,

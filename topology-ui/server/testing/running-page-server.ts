@@ -18,6 +18,7 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import pino from 'pino';
 import { PageServer } from '../page-server.js';
+import { PageServerMetrics } from '../page-server-metrics.js';
 import { exampleInstances } from './example-mesh.js';
 
 export const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
@@ -91,6 +92,7 @@ export class RunningPageServer {
       clickhouse,
       redisUrl: valkeyStore.url,
       pageDirectory,
+      metrics: new PageServerMetrics(),
       log: pino({ level: 'silent' }),
     });
     pageServer.start();

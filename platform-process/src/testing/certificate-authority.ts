@@ -46,15 +46,15 @@ export class CertificateAuthority {
     return new CertificateAuthority(root, keys);
   }
 
-  /** A certificate for a SPIFFE ID that also serves `127.0.0.1`. */
-  async issue(spiffeId: string): Promise<IssuedIdentity> {
+  /** A certificate for a SPIFFE ID that also serves `127.0.0.1`; lives an hour unless told otherwise. */
+  async issue(spiffeId: string, lifeMs = VALIDITY_MS): Promise<IssuedIdentity> {
     const keys = await newKeys();
     this.#serial += 1;
     const certificate = await X509CertificateGenerator.create({
       serialNumber: this.#serial.toString(16).padStart(4, '0'),
       subject: '',
       issuer: this.root.subject,
-      ...validity(),
+      ...validity(lifeMs),
       publicKey: keys.publicKey,
       signingKey: this.keys.privateKey,
       signingAlgorithm: ALGORITHM,
@@ -90,9 +90,9 @@ function newKeys(): Promise<Keys> {
   return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']) as Promise<Keys>;
 }
 
-function validity(): { notBefore: Date; notAfter: Date } {
+function validity(lifeMs = VALIDITY_MS): { notBefore: Date; notAfter: Date } {
   const nowMs = Date.now();
-  return { notBefore: new Date(nowMs - 60_000), notAfter: new Date(nowMs + VALIDITY_MS) };
+  return { notBefore: new Date(nowMs - 60_000), notAfter: new Date(nowMs + lifeMs) };
 }
 
 function pem(label: string, der: Buffer): string {

@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { Exporting } from './exporting.js';
+import type { IdentitySource } from './tls-identity.js';
+
+/** A process that ends does not wait longer for a collector that may have ended before it. */
+const STOP_MS = 2_000;
+
+/** What a process tells about itself. To whom is said by OpenTelemetry's own variables, which its SDK reads. */
+export interface TelemetrySettings {
+  /** `service.name`, unless `OTEL_SERVICE_NAME` says another. */
+  readonly service: string;
+  readonly log: Logger;
+  /** Its metrics are exported too. */
+  readonly registry: Registry;
+  /** Who this process is towards the collector; default: the files that the variables name. */
+  readonly identity?: IdentitySource;
+}
+
+/** The telemetry of this process. */
+export interface Telemetry {
+  /** Sends what is there, in bounded time. Never rejects. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Exports this process's spans, metrics and log records to the collector that
+ * `OTEL_EXPORTER_OTLP_ENDPOINT` names; does nothing without it or with `OTEL_SDK_DISABLED=true`.
+ * Returns at once: spans begin when the SDK has been loaded, and wait, bounded, until the collector
+ * and the identity are there.
+ */
+export function startTelemetry(settings: TelemetrySettings): Telemetry {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SDK_DISABLED: disabled } = process.env;
+  if (!endpoint || disabled === 'true') return { stop: async () => undefined };
+  const exporting = load(settings);
+  return {
+    async stop() {
+      const stopped = exporting.then((started) => started?.stop()).catch(() => undefined);
+      await Promise.race([stopped, sleep(STOP_MS, undefined, { ref: false })]);
+    },
+  };
+}
+
+async function load(settings: TelemetrySettings): Promise<Exporting | undefined> {
+  try {
+    const { startExporting } = await import('./exporting.js');
+    return startExporting(settings);
+  } catch (error) {
+    settings.log.error({ err: error }, 'this process exports no telemetry');
+    return undefined;
+  }
+}
