@@ -1,4 +1,5 @@
 import type { Edge } from '@dotline/model/edge';
+import { pathTemplateRegex } from '@dotline/model/path-template';
 import type { Revision } from '@dotline/model/revision';
 import { TypeUrl } from 'envoy-control-plane-ts';
 import type { RejectedRule } from './sidecar-store.js';
@@ -19,14 +20,14 @@ export function blame(
   const edges = revision.edges.filter((edge) =>
     inbound ? edge.callee === service : edge.caller === service && concerns(edge, rejected),
   );
+  const isNamed = namesOperation(revision, rejected.detail);
   return edges
-    .map((edge) => ({ edge, score: score(revision, edge, rejected.detail) }))
+    .map((edge) => ({ edge, score: score(revision, edge, rejected.detail, isNamed) }))
     .sort((a, b) => b.score - a.score)
     .slice(0, RULES_MAX)
     .flatMap(({ edge }) => {
       const agreed =
-        edge.operations.find(({ operation }) => rejected.detail.includes(operation)) ??
-        edge.operations[0];
+        edge.operations.find(({ operation }) => isNamed(operation)) ?? edge.operations[0];
       if (agreed === undefined) return [];
       // The callee's side is what a grant made, the caller's what a need made.
       const { team, file, line } = inbound ? agreed.grant : agreed.need;
@@ -39,8 +40,28 @@ function concerns(edge: Edge, { typeUrl, name }: { typeUrl: string; name: string
   return typeUrl === TypeUrl.Route;
 }
 
-function score(revision: Revision, edge: Edge, detail: string): number {
+/** Whether a sidecar's words name an operation: by its id, or by the expression made of its path. */
+function namesOperation(revision: Revision, detail: string): (operation: string) => boolean {
+  const paths = new Map(
+    revision.mesh.services.flatMap(({ operations }) =>
+      operations
+        .filter(({ path }) => path.includes('{'))
+        .map(({ id, path }) => [id, pathTemplateRegex(path)] as const),
+    ),
+  );
+  return (operation) => {
+    const path = paths.get(operation);
+    return detail.includes(operation) || (path !== undefined && detail.includes(`'${path}'`));
+  };
+}
+
+function score(
+  revision: Revision,
+  edge: Edge,
+  detail: string,
+  isNamed: (operation: string) => boolean,
+): number {
   if (detail.includes(edge.id)) return 3;
-  if (edge.operations.some(({ operation }) => detail.includes(operation))) return 2;
+  if (edge.operations.some(({ operation }) => isNamed(operation))) return 2;
   return revision.edgeRevisions[edge.id] === revision.id ? 1 : 0;
 }

@@ -19,6 +19,7 @@ const CERTIFIED_PARTS = [
   'slo',
   'page-server',
   'runner',
+  'operator',
 ] as const satisfies PlatformComponent[];
 
 const Csr = z.string().min(1).max(CSR_LENGTH_MAX);

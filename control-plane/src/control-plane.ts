@@ -26,6 +26,7 @@ import type { Settings } from './settings.js';
 import { authorizeSidecar } from './sidecar-authorizer.js';
 import { SidecarReporter } from './sidecar-reporter.js';
 import { forgetUnregisteredSidecars, writeSidecarTypes } from './sidecar-store.js';
+import { authorizeStatus } from './status-authorizer.js';
 import { StreamBoard } from './stream-board.js';
 
 /** Whoever misses an event sees the change so much later. */
@@ -216,6 +217,7 @@ export class ControlPlane {
       cache: this.#cache,
       credentials: certificate.grpcCredentials(),
       authorize: ({ peer, node }) => this.#authorize(peer.uris, node.id, node.cluster),
+      authorizeStatus: ({ peer }) => authorizeStatus(peer.uris, this.#live.current?.revision),
       hooks: this.#traces.following(this.#board.hooks),
     });
     const { host, port } = this.settings.xdsListen;

@@ -68,6 +68,13 @@ const migrations: readonly string[] = [
     problems  jsonb not null
   );
   `,
+  `
+  -- How far a sidecar is with a type: synced, stale, not-sent or error; null before the first report.
+  alter table control_plane.sidecars
+    add column state     text,
+    add column sent_at   timestamptz,
+    add column acked_at  timestamptz;
+  `,
 ];
 
 /** Any number that no other program of the database uses for an advisory lock. */

@@ -4,8 +4,8 @@ import { HEARTBEAT_LOST_MS } from './instance-registry.js';
 import type { RegisteredInstance } from './instance-store.js';
 import type { Metrics } from './metrics.js';
 import type { LiveRevision } from './revision-store.js';
-import type { SidecarState } from './sidecar-state.js';
-import type { SidecarType } from './sidecar-store.js';
+import type { RejectedResource, SidecarState } from './sidecar-state.js';
+import type { Rejection, SidecarType } from './sidecar-store.js';
 import { SingleFlight } from './single-flight.js';
 
 /** At most five writes a second, whatever the number of sidecars. */
@@ -115,17 +115,33 @@ export class SidecarReporter {
       service,
       typeUrl: type.typeUrl,
       connected: true,
+      state: type.state,
       sentVersion: type.wantedVersion,
       ackedVersion: type.ackedVersion,
-      rejections: type.rejected.map(({ name, version, detail, typeUrl }) => ({
-        resource: name,
-        version,
-        detail: detail.slice(0, DETAIL_LENGTH_MAX),
-        rules: live === undefined ? [] : blame(live.revision, service, { typeUrl, name, detail }),
-      })),
+      sentAtMs: type.sentAtMs,
+      ackedAtMs: type.ackedAtMs,
+      rejections: type.rejected.map((rejected) => this.#rejection(nodeId, service, rejected)),
       ackedRevision: isLive ? live.revision.id : undefined,
       atMs,
     }));
+  }
+
+  /** The same resource in the same version stays what it was when it was first refused. */
+  #rejection(nodeId: string, service: string, rejected: RejectedResource): Rejection {
+    const { typeUrl, name, version, detail, atMs } = rejected;
+    const revision = this.parts.live()?.revision;
+    const first = this.#written
+      .get(nodeId)
+      ?.find((type) => type.typeUrl === typeUrl)
+      ?.rejections.find((each) => each.resource === name && each.version === version);
+    return {
+      resource: name,
+      version,
+      detail: detail.slice(0, DETAIL_LENGTH_MAX),
+      rules: revision === undefined ? [] : blame(revision, service, { typeUrl, name, detail }),
+      revision: first?.revision ?? revision?.id,
+      atMs: first?.atMs ?? atMs,
+    };
   }
 
   /** Whether a reader would see a difference. */

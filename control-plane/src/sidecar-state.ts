@@ -12,14 +12,28 @@ export interface RejectedResource {
   readonly name: string;
   readonly version: string;
   readonly detail: string;
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
 }
+
+/**
+ * How far a sidecar is with one resource type, in the words of xDS client status: it has taken all,
+ * it has been sent something that it has not answered, something is still to be sent, or it refuses
+ * something in the version that it is to have.
+ * https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/status/v3/csds.proto#enum-service-status-v3-configstatus
+ */
+export type ConfigState = 'synced' | 'stale' | 'not-sent' | 'error';
 
 /** What a sidecar has of one type, against what it is to have. */
 export interface TypeState {
   readonly typeUrl: TypeUrl;
+  readonly state: ConfigState;
   /** Of the type as a whole. */
   readonly wantedVersion: string;
   readonly ackedVersion: string;
+  /** Milliseconds since the epoch; `undefined` when it did not happen on this stream. */
+  readonly sentAtMs: number | undefined;
+  readonly ackedAtMs: number | undefined;
   readonly rejected: readonly RejectedResource[];
 }
 
@@ -44,21 +58,36 @@ export function sidecarState(
   });
   return {
     holds:
+      summary.types.every(({ awaitsAnswer }) => !awaitsAnswer) &&
       types.length > 0 &&
-      types.every(({ wantedVersion, ackedVersion }) => wantedVersion === ackedVersion) &&
-      !summary.types.some(({ awaitsAnswer }) => awaitsAnswer),
+      types.every(({ wantedVersion, ackedVersion }) => wantedVersion === ackedVersion),
     types,
-    ackedAtMs: Math.max(0, ...summary.types.map(({ ackedAt = 0 }) => ackedAt)),
+    ackedAtMs: types.reduce((last, { ackedAtMs = 0 }) => Math.max(last, ackedAtMs), 0),
   };
 }
 
 function typeState(typeUrl: TypeUrl, set: ResourceSet, type: TypeSummary | undefined): TypeState {
+  const ackedVersion = type?.ackedVersion ?? emptyResourceSet.version;
+  const rejected = (type?.rejected ?? [])
+    .filter(({ name, version }) => set.resources.get(name)?.version === version)
+    .map(({ name, version, detail, time }) => ({ typeUrl, name, version, detail, atMs: time }));
   return {
     typeUrl,
+    state: stateOf({
+      holds: set.version === ackedVersion,
+      awaits: type?.awaitsAnswer ?? false,
+      rejects: rejected.length > 0,
+    }),
     wantedVersion: set.version,
-    ackedVersion: type?.ackedVersion ?? emptyResourceSet.version,
-    rejected: (type?.rejected ?? []).flatMap(({ name, version, detail }) =>
-      set.resources.get(name)?.version === version ? [{ typeUrl, name, version, detail }] : [],
-    ),
+    ackedVersion,
+    sentAtMs: type?.sentAt,
+    ackedAtMs: type?.ackedAt,
+    rejected,
   };
+}
+
+function stateOf(is: { holds: boolean; awaits: boolean; rejects: boolean }): ConfigState {
+  if (is.rejects) return 'error';
+  if (is.awaits) return 'stale';
+  return is.holds ? 'synced' : 'not-sent';
 }

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { ConfigState } from './sidecar-state.js';
 
 /** Where the rule stands that a rejected resource comes from. */
 export interface RejectedRule {
@@ -16,6 +17,10 @@ export interface Rejection {
   readonly detail: string;
   /** Rules that the resource comes from, the likeliest first; empty when it comes from no rule. */
   readonly rules: readonly RejectedRule[];
+  /** The revision that was live when it was first refused. */
+  readonly revision: string | undefined;
+  /** When it was first refused, milliseconds since the epoch. */
+  readonly atMs: number;
 }
 
 /** What one sidecar has of one resource type. */
@@ -24,10 +29,15 @@ export interface SidecarType {
   readonly service: string;
   readonly typeUrl: string;
   readonly connected: boolean;
+  /** As of the last word of its stream; `undefined` when there was none yet. */
+  readonly state: ConfigState | undefined;
   /** Version of the whole type that the sidecar is to have. */
   readonly sentVersion: string | undefined;
   /** Version of the whole type that it uses. */
   readonly ackedVersion: string | undefined;
+  /** When something was last sent and last acknowledged, milliseconds since the epoch. */
+  readonly sentAtMs: number | undefined;
+  readonly ackedAtMs: number | undefined;
   readonly rejections: readonly Rejection[];
   /** Last revision whose configuration it acknowledged for every type. */
   readonly ackedRevision: string | undefined;
@@ -48,6 +58,8 @@ export interface Sidecar {
   readonly connected: boolean;
   readonly ackedRevision: string | undefined;
   readonly rejections: readonly Rejection[];
+  /** One for each resource type that it holds or is to hold. */
+  readonly types: readonly SidecarType[];
   readonly atMs: number;
 }
 
@@ -66,6 +78,7 @@ export async function readSidecars(pool: pg.Pool): Promise<Sidecar[]> {
         connected: newest.connected && Date.now() - newest.atMs < CONNECTION_LOST_MS,
         ackedRevision: newest.ackedRevision,
         rejections: types.flatMap((type) => type.rejections),
+        types,
         atMs: newest.atMs,
       },
     ];
@@ -84,8 +97,11 @@ export async function readSidecarTypes(pool: pg.Pool): Promise<SidecarType[]> {
     service: row.service,
     typeUrl: row.type_url,
     connected: row.connected,
+    state: row.state ?? undefined,
     sentVersion: row.sent_version ?? undefined,
     ackedVersion: row.acked_version ?? undefined,
+    sentAtMs: row.sent_at?.getTime(),
+    ackedAtMs: row.acked_at?.getTime(),
     rejections: row.nack ?? [],
     ackedRevision: row.acked_revision ?? undefined,
     atMs: row.at.getTime(),
@@ -99,15 +115,20 @@ export async function writeSidecarTypes(
 ): Promise<void> {
   await pool.query(
     `insert into control_plane.sidecars
-       (instance_id, type_url, service, connected, sent_version, acked_version, nack, acked_revision, at)
-     select "instanceId", "typeUrl", service, connected, "sentVersion", "ackedVersion",
+       (instance_id, type_url, service, connected, state, sent_version, acked_version, sent_at,
+        acked_at, nack, acked_revision, at)
+     select "instanceId", "typeUrl", service, connected, state, "sentVersion", "ackedVersion",
+            to_timestamp("sentAtMs" / 1000), to_timestamp("ackedAtMs" / 1000),
             nullif(rejections, '[]'::jsonb), "ackedRevision", to_timestamp("atMs" / 1000)
        from jsonb_to_recordset($1::jsonb) as s(
-         "instanceId" text, "typeUrl" text, service text, connected boolean, "sentVersion" text,
-         "ackedVersion" text, rejections jsonb, "ackedRevision" text, "atMs" double precision)
+         "instanceId" text, "typeUrl" text, service text, connected boolean, state text,
+         "sentVersion" text, "ackedVersion" text, "sentAtMs" double precision,
+         "ackedAtMs" double precision, rejections jsonb, "ackedRevision" text,
+         "atMs" double precision)
       order by "instanceId", "typeUrl"
      on conflict (instance_id, type_url) do update set service = excluded.service,
-       connected = excluded.connected, sent_version = excluded.sent_version,
+       connected = excluded.connected, state = excluded.state, sent_at = excluded.sent_at,
+       acked_at = excluded.acked_at, sent_version = excluded.sent_version,
        acked_version = excluded.acked_version, nack = excluded.nack,
        acked_revision = coalesce(excluded.acked_revision, control_plane.sidecars.acked_revision),
        at = excluded.at`,
@@ -127,6 +148,9 @@ interface Row {
   readonly type_url: string;
   readonly service: string;
   readonly connected: boolean;
+  readonly state: ConfigState | null;
+  readonly sent_at: Date | null;
+  readonly acked_at: Date | null;
   readonly sent_version: string | null;
   readonly acked_version: string | null;
   readonly nack: Rejection[] | null;

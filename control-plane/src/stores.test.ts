@@ -45,7 +45,7 @@ describe('schema', () => {
   it('is migrated once, by however many replicas that start together', async () => {
     await Promise.all([migrate(pool), migrate(pool), migrate(pool)]);
     const { rows } = await pool.query('select number from control_plane.migrations');
-    expect(rows).toEqual([{ number: 1 }]);
+    expect(rows).toEqual([{ number: 1 }, { number: 2 }]);
   });
 });
 
@@ -154,8 +154,11 @@ describe('sidecar store', () => {
     service: 'fare',
     typeUrl: 'cluster',
     connected: true,
+    state: 'synced',
     sentVersion: 'v1',
     ackedVersion: 'v1',
+    sentAtMs: 1_000,
+    ackedAtMs: undefined,
     rejections: [],
     ackedRevision: 'r1',
     atMs: Date.now(),
@@ -166,12 +169,20 @@ describe('sidecar store', () => {
     version: 'v2',
     detail: 'regex too large',
     rules: [{ edge: 'fare->maps', team: 'pricing', file: 'policies/x.rego', line: 3 }],
+    revision: 'r2',
+    atMs: 2_000,
   };
 
   it('tells of each sidecar what it holds and what it rejected', async () => {
     await writeSidecarTypes(pool, [
       type({}),
-      type({ typeUrl: 'route', ackedVersion: undefined, rejections: [rejection] }),
+      type({
+        typeUrl: 'route',
+        state: 'error',
+        ackedVersion: undefined,
+        ackedAtMs: 1_500,
+        rejections: [rejection],
+      }),
       type({ instanceId: 'gone-1' }),
     ]);
     expect(await readSidecars(pool)).toMatchObject([
@@ -180,6 +191,10 @@ describe('sidecar store', () => {
         connected: true,
         ackedRevision: 'r1',
         rejections: [rejection],
+        types: [
+          { typeUrl: 'cluster', state: 'synced', sentAtMs: 1_000, ackedAtMs: undefined },
+          { typeUrl: 'route', state: 'error', ackedVersion: undefined, ackedAtMs: 1_500 },
+        ],
       },
     ]);
   });

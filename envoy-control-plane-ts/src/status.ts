@@ -34,6 +34,8 @@ export interface TypeSummary {
   readonly typeUrl: TypeUrl;
   /** The version of the set of all resources that it uses, comparable with `ResourceSet.version`. */
   readonly ackedVersion: string;
+  /** When it was last sent something on this stream; undefined if never. */
+  readonly sentAt: number | undefined;
   /** When it last acknowledged something; undefined if never. */
   readonly ackedAt: number | undefined;
   readonly rejected: readonly RejectedResource[];
@@ -181,10 +183,14 @@ export class TypeStatusBoard {
   summary(asksFor: (name: string) => boolean): Omit<TypeSummary, 'awaitsAnswer'> {
     const acked: TypedResource[] = [];
     const rejected: RejectedResource[] = [];
+    let sentAt: number | undefined;
     let ackedAt: number | undefined;
     for (const [name, entry] of this.#byName) {
       if (!asksFor(name)) {
         continue;
+      }
+      if (entry.sentAt !== undefined) {
+        sentAt = Math.max(sentAt ?? 0, entry.sentAt.time);
       }
       if (entry.acked !== undefined) {
         acked.push(entry.acked);
@@ -194,7 +200,7 @@ export class TypeStatusBoard {
         rejected.push({ name, ...entry.nack });
       }
     }
-    return { typeUrl: this.typeUrl, ackedVersion: versionOf(acked), ackedAt, rejected };
+    return { typeUrl: this.typeUrl, ackedVersion: versionOf(acked), sentAt, ackedAt, rejected };
   }
 
   /** A copy of what is known, as plain data. */

@@ -8,8 +8,14 @@ export function serviceSpiffeId(trustDomain: string, service: string): string {
   return `spiffe://${trustDomain}/service/${service}`;
 }
 
-/** Parts of the platform that hold an identity of their own. */
-export type PlatformComponent = 'control-plane' | 'collector' | 'slo' | 'page-server' | 'runner';
+/** Parts of the platform that hold an identity of their own; `operator` is who looks after it. */
+export type PlatformComponent =
+  | 'control-plane'
+  | 'collector'
+  | 'slo'
+  | 'page-server'
+  | 'runner'
+  | 'operator';
 
 /** Identity of a part of the platform. */
 export function platformSpiffeId(trustDomain: string, component: PlatformComponent): string {

@@ -1,5 +1,5 @@
 /** A part of the platform that hosts have certified. */
-export type PlatformPart = 'collector' | 'slo' | 'page-server' | 'runner';
+export type PlatformPart = 'collector' | 'slo' | 'page-server' | 'runner' | 'operator';
 
 /** Whose certificate it is. */
 export type Subject = { readonly service: string } | { readonly platform: PlatformPart };
