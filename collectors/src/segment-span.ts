@@ -14,7 +14,9 @@ export function traceSegment(segment: Segment, seconds: number): void {
       attributes: {
         'dotline.segment': segment.id,
         'dotline.requests': segment.requests.length,
-        'dotline.rows': segment.tables.reduce((sum, { rows }) => sum + rows, 0),
+        ...Object.fromEntries(
+          segment.tables.map(({ table, rows }) => [`dotline.rows.${table}`, rows]),
+        ),
       },
     })
     .end(endMs);

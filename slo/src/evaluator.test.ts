@@ -1,6 +1,7 @@
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { migrate as migrateTelemetry } from '@dotline/collectors/schema/migrate';
 import type { Objective } from '@dotline/model/mesh';
+import { RecordedSpans } from '@dotline/platform-process/testing/recorded-spans';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { Evaluator } from './evaluator.js';
@@ -253,6 +254,41 @@ describe('evaluating', () => {
     expect(await evaluator.evaluate(NOW_MS)).toBeUndefined();
     await goLive('r1', [availability]);
     expect((await evaluator.evaluate(NOW_MS))?.evaluations).toHaveLength(1);
+  });
+
+  it('is one trace, with each reading of a store and its failure', async () => {
+    const recorded = RecordedSpans.start();
+    try {
+      const evaluator = new Evaluator(database, clickhouse);
+      await goLive('r1', [availability, latency]);
+      await evaluator.evaluate(NOW_MS);
+      const [root] = recorded.finished.slice(-1);
+      if (root === undefined) throw new Error('no span');
+      expect(root).toMatchObject({
+        name: 'evaluate objectives',
+        attributes: { 'dotline.revision': 'r1', 'dotline.objectives': 2 },
+      });
+      expect(
+        recorded.below(root).map(({ name, attributes }) => [name, attributes['db.system.name']]),
+      ).toEqual([
+        ['ensure rollup', 'clickhouse'],
+        ['read objectives', 'postgresql'],
+        ['count events', 'clickhouse'],
+        ['keep evaluations', 'postgresql'],
+      ]);
+
+      recorded.reset();
+      await clickhouse.command({ query: 'RENAME TABLE dotline.slo_minutely TO dotline.not_there' });
+      await expect(evaluator.evaluate(NOW_MS)).rejects.toThrow(/^ClickHouse: /);
+      await clickhouse.command({ query: 'RENAME TABLE dotline.not_there TO dotline.slo_minutely' });
+      expect(recorded.finished.map(({ name, status }) => [name, status.message])).toEqual([
+        ['read objectives', undefined],
+        ['count events', expect.stringContaining('slo_minutely')],
+        ['evaluate objectives', expect.stringContaining('ClickHouse: ')],
+      ]);
+    } finally {
+      await recorded.stop();
+    }
   });
 
   it('keeps exact figures, and forgets objectives that are no more', async () => {

@@ -1,11 +1,20 @@
-import { Router } from 'express';
+import { type Response, Router } from 'express';
 import { ApiError, unknownPath } from './api-error.js';
 import type { EventStream } from './event-stream.js';
 import type { MeshPicture } from './mesh-picture.js';
+import type { RevisionEnforcement } from './revision-enforcement.js';
+import { mounted } from './route-pattern.js';
+
+const WAIT_MS_MAX = 30_000;
 
 /** The API below `/api`. */
-export function apiRoutes(picture: MeshPicture, events: EventStream): Router {
+export function apiRoutes(
+  picture: MeshPicture,
+  enforcement: RevisionEnforcement,
+  events: EventStream,
+): Router {
   const router = Router();
+  router.use(mounted);
   router.use((_request, response, next) => {
     response.setHeader('cache-control', 'no-store');
     next();
@@ -15,6 +24,16 @@ export function apiRoutes(picture: MeshPicture, events: EventStream): Router {
   });
   router.get('/status', async (_request, response) => {
     response.json(await picture.status());
+  });
+  router.get('/sidecars', (_request, response) => {
+    response.json(picture.sidecars());
+  });
+  router.get('/sidecars/:instance', ({ params }, response) => {
+    response.json(picture.sidecars(params.instance));
+  });
+  router.get('/revisions/:name/enforcement', async ({ params, query }, response) => {
+    const signal = AbortSignal.any([AbortSignal.timeout(waitMs(query.waitMs)), gone(response)]);
+    response.json(await enforcement.settled(params.name, signal));
   });
   router.get('/services', async (_request, response) => {
     response.json(await picture.services());
@@ -53,4 +72,21 @@ export function apiRoutes(picture: MeshPicture, events: EventStream): Router {
   });
   router.use(unknownPath);
   return router;
+}
+
+/** @throws ApiError 400 */
+function waitMs(text: unknown): number {
+  if (text === undefined) return 0;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > WAIT_MS_MAX) {
+    throw new ApiError(400, `waitMs is a whole number from 0 to ${WAIT_MS_MAX}`);
+  }
+  return value;
+}
+
+/** Aborts when the one who asked has gone. */
+function gone(response: Response): AbortSignal {
+  const controller = new AbortController();
+  response.on('close', () => controller.abort());
+  return controller.signal;
 }

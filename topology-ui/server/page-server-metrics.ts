@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { routePattern } from './route-pattern.js';
 
 /** What Prometheus sees of the page server. */
 export class PageServerMetrics {
@@ -51,8 +52,7 @@ export class PageServerMetrics {
     const end = this.#requests.startTimer();
     response.once('finish', () => {
       // The route's pattern, not the path: names must not become labels.
-      const path: unknown = request.route?.path;
-      const route = typeof path === 'string' ? `${request.baseUrl}${path}` : 'files';
+      const route = routePattern(request, response) ?? 'files';
       if (route !== '/api/events') end({ route, status: String(response.statusCode) });
     });
     next();

@@ -1,6 +1,7 @@
 import { writeHostInstances } from '@dotline/control-plane/instance-store';
 import { publishRevision } from '@dotline/control-plane/revision-store';
 import { writeSidecarTypes } from '@dotline/control-plane/sidecar-store';
+import { RecordedSpans } from '@dotline/platform-process/testing/recorded-spans';
 import type { Explanation } from '@dotline/policies/explain';
 import { Evaluator } from '@dotline/slo/evaluator';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -241,6 +242,41 @@ describe('a mesh with traffic', () => {
         },
       ],
     });
+  });
+
+  it('has a span for each request, with the readings that it waited for, in the trace of its caller', async () => {
+    const recorded = RecordedSpans.start();
+    try {
+      const headers = { traceparent: `00-${TRACE_ID}-00f067aa0ba902b7-01` };
+      await fetch(`${running.address}/api/services/orders`, { headers });
+      await running.get('/api/services/nobody');
+      await running.get('/healthz');
+      await running.eventually('both spans', async () =>
+        recorded.finished.filter(({ name }) => name.startsWith('GET')).length >= 2
+          ? true
+          : undefined,
+      );
+      const requests = recorded.finished.filter(({ name }) => name.startsWith('GET'));
+      const [found, missing] = requests;
+      if (found === undefined) throw new Error('no span');
+      expect(requests.map(({ name }) => name)).toEqual([
+        'GET /api/services/:name',
+        'GET /api/services/:name',
+      ]);
+      expect(found.spanContext().traceId).toBe(TRACE_ID);
+      expect(found.attributes).toMatchObject({
+        'url.path': '/api/services/orders',
+        'http.response.status_code': 200,
+      });
+      expect(recorded.below(found).map(({ name }) => name)).toContain('read details');
+      expect(missing?.attributes['http.response.status_code']).toBe(404);
+      // Readings that no request waits for are no spans.
+      expect(
+        recorded.finished.every((span) => span.parentSpanContext || span.name.startsWith('GET')),
+      ).toBe(true);
+    } finally {
+      await recorded.stop();
+    }
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { tracer } from '@dotline/platform-process/span';
 import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { RequestHandler } from 'express';
+import { routePattern } from './route-pattern.js';
 
 /**
  * A server's span for each request, a child of the caller's when it names one (`traceparent`).
@@ -19,11 +20,9 @@ export const traced: RequestHandler = (request, response, next) => {
   // Streams of events never finish, they are closed.
   response.once('close', () => {
     const { statusCode } = response;
-    const route: unknown = request.route?.path;
-    if (typeof route === 'string') {
-      span.updateName(`${request.method} ${request.baseUrl}${route}`);
-      span.setAttribute('http.route', `${request.baseUrl}${route}`);
-    }
+    const route = routePattern(request, response);
+    if (route !== undefined)
+      span.updateName(`${request.method} ${route}`).setAttribute('http.route', route);
     span.setAttribute('http.response.status_code', statusCode);
     if (statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
     span.end();

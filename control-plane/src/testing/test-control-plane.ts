@@ -30,6 +30,7 @@ export class TestControlPlane {
     readonly meshDirectory: string;
     readonly databaseUrl: string;
     readonly redisUrl: string;
+    readonly environment?: Readonly<Record<string, string>>;
   }): Promise<TestControlPlane> {
     const folder = await mkdtemp(join(tmpdir(), 'dotline-control-plane-'));
     const [apiPort, xdsPort, otlpGrpc, otlpHttp] = await Promise.all(
@@ -46,6 +47,7 @@ export class TestControlPlane {
       COLLECTOR_OTLP_HTTP: `127.0.0.1:${otlpHttp}`,
       JOIN_TOKEN,
       OPA_PATH: process.env.OPA_PATH ?? 'opa',
+      ...settings.environment,
     });
   }
 
