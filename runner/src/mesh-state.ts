@@ -73,9 +73,7 @@ export async function meshFolders(directory: string): Promise<MeshFolders> {
 
 /** Reads the mesh's state; chooses free ports for those that are new or taken by another program now. */
 export async function loadMeshState(folders: MeshFolders): Promise<MeshState> {
-  const path = join(folders.root, 'state.json');
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  const stored = text === undefined ? undefined : State.safeParse(JSON.parse(text)).data;
+  const stored = await readMeshState(folders);
   const ports = {} as MeshState['ports'];
   const chosen = new Set<number>();
   for (const name of PORT_NAMES) {
@@ -89,8 +87,18 @@ export async function loadMeshState(folders: MeshFolders): Promise<MeshState> {
     ports[name] = port;
   }
   const state: MeshState = { ports, secrets: stored?.secrets ?? newSecrets() };
-  await writeFileAtomic(path, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
+  await writeFileAtomic(statePath(folders), `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
   return state;
+}
+
+/** The state that a mesh was last started with, or `undefined` when it never was. */
+export async function readMeshState(folders: MeshFolders): Promise<MeshState | undefined> {
+  const text = await readFile(statePath(folders), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : State.safeParse(JSON.parse(text)).data;
+}
+
+function statePath(folders: MeshFolders): string {
+  return join(folders.root, 'state.json');
 }
 
 /** A `127.x.y` prefix of the mesh's own, so that several meshes run side by side. */

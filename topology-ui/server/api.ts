@@ -44,9 +44,106 @@ export interface SidecarView {
   readonly rejected: readonly {
     readonly resource: string;
     readonly detail: string;
+    /** The revision that brought it. */
+    readonly revision?: string;
+    /** Where the rule stands that it comes from, and whose it is. */
+    readonly team?: string;
     readonly file?: string;
     readonly line?: number;
   }[];
+}
+
+/** How far a sidecar is with one resource type. Versions are those of the type as a whole. */
+export interface SidecarTypeView {
+  readonly typeUrl: string;
+  /** `unknown` before the sidecar has been connected for the first time. */
+  readonly state: 'synced' | 'stale' | 'not-sent' | 'error' | 'unknown';
+  /** What it is to have, and what it uses. */
+  readonly sentVersion: string | null;
+  readonly ackedVersion: string | null;
+  /** Milliseconds since the epoch. */
+  readonly sentAtMs: number | null;
+  readonly ackedAtMs: number | null;
+}
+
+/** A resource that a sidecar refuses; it goes on with the version before. */
+export interface RejectionView {
+  readonly typeUrl: string;
+  readonly resource: string;
+  readonly version: string;
+  /** The sidecar's own words. */
+  readonly detail: string;
+  readonly atMs: number;
+  /** The revision that brought it. */
+  readonly revision: string | null;
+  /** Rules that it comes from, the likeliest first. */
+  readonly rules: readonly {
+    readonly edge: string;
+    readonly team: string;
+    readonly file: string;
+    readonly line: number;
+  }[];
+}
+
+export interface SidecarDetail {
+  readonly instance: string;
+  readonly service: string;
+  readonly cell: string;
+  /** `host:port` of its Envoy's admin interface, to be reached from its own host. */
+  readonly adminAddress: string;
+  readonly connected: boolean;
+  /** When its control plane last wrote about it; `null` when it was never seen. */
+  readonly seenAtMs: number | null;
+  readonly revision: string | null;
+  readonly holdsLiveRevision: boolean;
+  readonly types: readonly SidecarTypeView[];
+  readonly rejections: readonly RejectionView[];
+}
+
+/** `GET /api/sidecars`, and `GET /api/sidecars/:instance` with that one alone. */
+export interface SidecarsView {
+  /** When it was true, milliseconds since the epoch. */
+  readonly atMs: number;
+  readonly revision: RevisionView | null;
+  readonly sidecars: readonly SidecarDetail[];
+}
+
+/** A sidecar that a revision touches and that does not hold it. */
+export interface LaggingSidecar {
+  readonly instance: string;
+  readonly service: string;
+  /**
+   * `held-back`: it has all it was given, but the rollout has not come to it, or was stopped by one
+   * that refused its part.
+   */
+  readonly reason:
+    | 'never-seen'
+    | 'disconnected'
+    | 'rejected'
+    | 'unanswered'
+    | 'not-sent'
+    | 'held-back';
+  /** The type that it lags with, when it is one. */
+  readonly typeUrl: string | null;
+  /** Milliseconds since the epoch. */
+  readonly sinceMs: number | null;
+  readonly rejection: RejectionView | null;
+}
+
+/**
+ * `GET /api/revisions/:name/enforcement`: how far a revision is, by its id, its commit or `live`. With
+ * `?waitMs=` the answer comes when it is enforced or superseded, or after so long.
+ */
+export interface EnforcementView {
+  /** `unknown`: no revision of this name has gone live. */
+  readonly state: 'enforced' | 'pending' | 'superseded' | 'unknown';
+  readonly revision: string | null;
+  readonly live: string | null;
+  /** How many sidecars the revision touches. */
+  readonly touched: number;
+  readonly lagging: readonly LaggingSidecar[];
+  /** What is wrong in the mesh directory, so that it becomes no revision. */
+  readonly problems: readonly Problem[];
 }
 
 /** A dot. */

@@ -10,6 +10,7 @@ import type {
   ObjectiveView,
   ServiceDetail,
   ServiceView,
+  SidecarsView,
   StatusView,
   TeamView,
   TraceView,
@@ -20,6 +21,7 @@ import { readHistory } from './history-query.js';
 import { graphView, statusView, teamViews, trafficUpdate } from './mesh-views.js';
 import { readRecentRequests } from './recent-requests-query.js';
 import { ShortCache } from './short-cache.js';
+import { sidecarsView } from './sidecar-detail.js';
 import type { StructureFeed } from './structure-feed.js';
 import { edgeViews, type LiveStructure, objectiveViews, serviceViews } from './structure-view.js';
 import { traceView } from './trace-view.js';
@@ -73,6 +75,21 @@ export class MeshPicture {
 
   objectives(): ObjectiveView[] {
     return objectiveViews(this.#live());
+  }
+
+  /** All, or that of one instance. @throws ApiError 404 for an unknown one, 503 without PostgreSQL */
+  sidecars(instance?: string): SidecarsView {
+    const { current, problem } = this.structure;
+    if (current === undefined) throw unavailable('PostgreSQL', problem);
+    const view = sidecarsView(current, instance);
+    if (instance !== undefined && view.sidecars.length === 0) {
+      throw notFound(
+        'sidecar',
+        instance,
+        current.instances.map((registered) => registered.instance.id),
+      );
+    }
+    return view;
   }
 
   /** @throws ApiError 404 for an unknown name, 503 without ClickHouse */

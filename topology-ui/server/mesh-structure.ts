@@ -79,7 +79,7 @@ export function pictureKey({
     live?.rolloutId,
     live?.enforcedInMs,
     instances.map(({ instance }) => instance),
-    sidecars.map(({ atMs: _atMs, ...sidecar }) => sidecar),
+    sidecars.map(({ atMs: _atMs, types: _types, ...sidecar }) => sidecar),
     problems,
     objectives.map(({ objective, alert, alertSinceMs }) => [objective.name, alert, alertSinceMs]),
   ]);

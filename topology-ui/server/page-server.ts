@@ -14,6 +14,7 @@ import { MeshStructureReader } from './mesh-structure.js';
 import { pageFiles, securityHeaders } from './page-files.js';
 import type { PageServerMetrics } from './page-server-metrics.js';
 import { traced } from './request-span.js';
+import { RevisionEnforcement } from './revision-enforcement.js';
 import { StructureFeed } from './structure-feed.js';
 import { TrafficFeed } from './traffic-feed.js';
 
@@ -61,7 +62,8 @@ export class PageServer {
     const picture = new MeshPicture(this.#structure, this.#traffic, clickhouse, () =>
       this.#unavailable(),
     );
-    this.app = this.#makeApp(picture, metrics, pageDirectory, log);
+    const enforcement = new RevisionEnforcement(database, this.#structure);
+    this.app = this.#makeApp(picture, enforcement, metrics, pageDirectory, log);
   }
 
   /** Begins to read. */
@@ -80,6 +82,7 @@ export class PageServer {
 
   #makeApp(
     picture: MeshPicture,
+    enforcement: RevisionEnforcement,
     metrics: PageServerMetrics,
     pageDirectory: string,
     log: Logger,
@@ -95,7 +98,7 @@ export class PageServer {
       response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
     });
     app.use(traced);
-    app.use('/api', apiRoutes(picture, this.#events));
+    app.use('/api', apiRoutes(picture, enforcement, this.#events));
     app.use(pageFiles(pageDirectory));
     app.use(unknownPath);
     app.use(answerProblems((error) => log.error({ err: error }, 'an answer failed')));

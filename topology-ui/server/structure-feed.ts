@@ -16,6 +16,8 @@ export class StructureFeed {
   #problem: string | null = 'not read yet';
   #reading: Promise<void> | undefined;
   #hinted: NodeJS.Timeout | undefined;
+  #changes = 0;
+  readonly #waiting = new Set<() => void>();
   readonly #read: () => Promise<MeshStructure>;
   readonly #onChange: (structure: MeshStructure) => void;
 
@@ -36,6 +38,30 @@ export class StructureFeed {
   /** Why the latest reading failed; `null` when it did not. */
   get problem(): string | null {
     return this.#problem;
+  }
+
+  /** How often the picture has become another one. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Resolves when there have been more changes than `seen`, and at the signal. */
+  async changedSince(seen: number, signal: AbortSignal): Promise<void> {
+    if (this.#changes > seen || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        this.#waiting.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#waiting.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  /** How many wait for a change. */
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   /** Somebody says that something changed. */
@@ -72,7 +98,9 @@ export class StructureFeed {
       const key = pictureKey(structure);
       if (key === this.#key) return;
       this.#key = key;
+      this.#changes += 1;
       this.#onChange(structure);
+      for (const done of [...this.#waiting]) done();
     } catch (error) {
       this.#problem = errorReason(error);
     }

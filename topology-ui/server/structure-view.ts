@@ -138,10 +138,11 @@ function sidecarView(
     connected: sidecar?.connected ?? false,
     revision,
     holdsLiveRevision: revision !== null && revision === liveId,
-    rejected: (sidecar?.rejections ?? []).map(({ resource, detail, rules: [rule] }) => ({
+    rejected: (sidecar?.rejections ?? []).map(({ resource, detail, revision, rules: [rule] }) => ({
       resource,
       detail,
-      ...(rule === undefined ? {} : { file: rule.file, line: rule.line }),
+      ...(revision === undefined ? {} : { revision }),
+      ...(rule === undefined ? {} : { team: rule.team, file: rule.file, line: rule.line }),
     })),
   };
 }

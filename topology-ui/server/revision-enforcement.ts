@@ -1,0 +1,87 @@
+import { readRevision } from '@dotline/control-plane/revision-store';
+import { type FoundRollout, findRollout } from '@dotline/control-plane/rollout-lookup';
+import { touchedServices } from '@dotline/control-plane/rollout-plan';
+import type pg from 'pg';
+import type { EnforcementView } from './api.js';
+import { ApiError, unavailable } from './api-error.js';
+import type { MeshStructure } from './mesh-structure.js';
+import { laggingView, sidecarDetails } from './sidecar-detail.js';
+import type { StructureFeed } from './structure-feed.js';
+
+const WAITING_MAX = 500;
+
+type Touched = ReadonlySet<string> | 'all';
+
+/** How far revisions are enforced, and who waits for that. */
+export class RevisionEnforcement {
+  /** What the newest rollout touches: two whole revisions are read to know it. */
+  #touched: { readonly rolloutId: string; readonly services: Touched } | undefined;
+
+  constructor(
+    private readonly pool: pg.Pool,
+    private readonly structure: StructureFeed,
+  ) {}
+
+  /**
+   * How far a revision is, once it is enforced or superseded, or at the signal.
+   * @param name a revision's id, its commit (the beginning is enough), or `live`
+   * @throws ApiError 503 without PostgreSQL, or when too many wait
+   */
+  async settled(name: string, signal: AbortSignal): Promise<EnforcementView> {
+    if (!signal.aborted && this.structure.waiting >= WAITING_MAX) {
+      throw new ApiError(503, 'too many wait already', 'ask without waitMs');
+    }
+    await this.structure.refresh();
+    for (;;) {
+      const seen = this.structure.changes;
+      const view = await this.#view(name);
+      if (view.state === 'enforced' || view.state === 'superseded' || signal.aborted) return view;
+      await this.structure.changedSince(seen, signal);
+    }
+  }
+
+  async #view(name: string): Promise<EnforcementView> {
+    const { current, problem } = this.structure;
+    if (current === undefined || problem !== null) throw unavailable('PostgreSQL', problem);
+    const rollout = await findRollout(this.pool, name).catch((error: unknown) => {
+      throw unavailable('PostgreSQL', error);
+    });
+    const view: EnforcementView = {
+      state: 'unknown',
+      revision: rollout?.revisionId ?? null,
+      live: current.live?.revision.id ?? null,
+      touched: 0,
+      lagging: [],
+      problems: current.problems,
+    };
+    if (rollout === undefined) return view;
+    if (!rollout.isLive) {
+      return { ...view, state: rollout.isEnforced ? 'enforced' : 'superseded' };
+    }
+    // The structure may be a moment behind.
+    if (current.live?.rolloutId !== rollout.rolloutId) return { ...view, state: 'pending' };
+    const services = await this.#touchedBy(rollout, current);
+    const touched = sidecarDetails(current).filter(
+      ({ service }) => services === 'all' || services.has(service),
+    );
+    const lagging = touched.filter(({ holdsLiveRevision }) => !holdsLiveRevision).map(laggingView);
+    return {
+      ...view,
+      state: lagging.length === 0 ? 'enforced' : 'pending',
+      touched: touched.length,
+      lagging,
+    };
+  }
+
+  async #touchedBy(
+    { rolloutId, previousId }: FoundRollout,
+    { live }: MeshStructure,
+  ): Promise<Touched> {
+    if (this.#touched?.rolloutId === rolloutId) return this.#touched.services;
+    const previous = previousId && (await readRevision(this.pool, previousId));
+    const services =
+      previous && live ? touchedServices(previous.revision, live.revision) : ('all' as const);
+    this.#touched = { rolloutId, services };
+    return services;
+  }
+}
