@@ -32,7 +32,7 @@ describe('a fleet', () => {
     changes.length = 0;
     await fleet.setRevision(revision([AB]));
     expect(changes.map(({ node }) => node)).toEqual(['b-1', 'b-2', 'settled', 'a-1']);
-    expect(changes[0]?.types).toEqual([TypeUrl.ExtensionConfig, TypeUrl.Route]);
+    expect(changes[0]?.types).toEqual([TypeUrl.ExtensionConfig]);
   });
 
   it('takes the caller its route before the callee stops letting it in', async () => {

@@ -1,9 +1,8 @@
 import type { Instance } from '@dotline/model/instance';
 import type { Revision } from '@dotline/model/revision';
 import { inSpan } from '@dotline/platform-process/span';
-import { InstanceListeners } from '@dotline/sidecar-config/instance-listeners';
 import { INBOUND_AUTHORIZATION, ListenerName } from '@dotline/sidecar-config/names';
-import { meshResources } from '@dotline/sidecar-config/sidecar-resources';
+import { KeptParts, meshResources } from '@dotline/sidecar-config/sidecar-resources';
 import { type Context, context } from '@opentelemetry/api';
 import { type Snapshot, type SnapshotCache, TypeUrl } from 'envoy-control-plane-ts';
 import type { Logger } from 'pino';
@@ -36,7 +35,7 @@ export class Fleet {
   #wanted: { readonly revision: Revision; readonly trace: Context } | undefined;
   #stage: Stage | undefined;
   #instances: ReadonlyMap<string, Instance> = new Map();
-  readonly #listeners = new InstanceListeners();
+  readonly #kept = new KeptParts();
 
   constructor(parts: FleetParts) {
     this.#parts = parts;
@@ -122,12 +121,10 @@ export class Fleet {
     if (inbound === undefined || rest === undefined) return [];
     const instances = [...this.#instances.values()];
     const { telemetry, cache, log } = this.#parts;
-    const listeners = this.#listeners;
-    const restOf = meshResources({ revision: rest, instances, telemetry, listeners });
+    const kept = this.#kept;
+    const restOf = meshResources({ revision: rest, instances, telemetry, kept });
     const inboundOf =
-      inbound === rest
-        ? restOf
-        : meshResources({ revision: inbound, instances, telemetry, listeners });
+      inbound === rest ? restOf : meshResources({ revision: inbound, instances, telemetry, kept });
     const known = new Set(rest.mesh.services.map((service) => service.name));
     const placed = instances.filter(({ service }) => services === 'all' || services.has(service));
     for (const instance of placed) {

@@ -1,6 +1,7 @@
 import type { AgreedOperation, Edge } from '@dotline/model/edge';
 import type { Mesh, Operation, Service } from '@dotline/model/mesh';
 import { diffEdges, type Revision } from '@dotline/model/revision';
+import { catalogKey } from '@dotline/sidecar-config/catalog-key';
 
 /** What is enforced at one moment of a rollout: callees may be ahead of callers, or behind. */
 export interface Stage {
@@ -103,10 +104,4 @@ function merged<T>(
     byKey.set(key(item), old === undefined ? item : join(old, item));
   }
   return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item);
-}
-
-/** Everything of a mesh that sidecars are made from; not where it was read, nor its objectives. */
-function catalogKey({ directory: _directory, objectives: _objectives, ...rest }: Mesh): string {
-  const services = rest.services.map(({ directory: _, ...service }) => service);
-  return JSON.stringify({ ...rest, services });
 }

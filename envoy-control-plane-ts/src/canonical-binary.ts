@@ -21,7 +21,7 @@ export function canonicalBinary<Desc extends DescMessage>(
   schema: Desc,
   message: MessageShape<Desc>,
 ): Uint8Array {
-  if (!hasUnordered(schema)) {
+  if (!hasUnordered(schema) || isSorted(schema, message as unknown as Fields)) {
     return toBinary(schema, message);
   }
   const copy = clone(schema, message);
@@ -60,6 +60,70 @@ function reachesMap(schema: DescMessage, seen: Set<DescMessage>): boolean {
         (field.message !== undefined && reachesMap(field.message, seen)),
     )
   );
+}
+
+/** Whether every map below a message is in order already; most are empty or have one entry. */
+function isSorted(schema: DescMessage, message: Fields): boolean {
+  return fieldsWithMaps(schema).every((field) => {
+    const holder = field.oneof === undefined ? message : oneofHolder(message, field);
+    const value = holder?.[field.oneof === undefined ? field.localName : 'value'];
+    return value === undefined || value === null || isSortedValue(field, value);
+  });
+}
+
+function isSortedValue(field: DescField, value: unknown): boolean {
+  switch (field.fieldKind) {
+    case 'message':
+      return isSortedMessage(field.message, value);
+    case 'list':
+      return (
+        field.listKind !== 'message' ||
+        (value as unknown[]).every((item) => isSortedMessage(field.message, item))
+      );
+    case 'map':
+      return (
+        hasSortedKeys(value as Fields) &&
+        (field.mapKind !== 'message' ||
+          Object.values(value as Fields).every((item) => isSortedMessage(field.message, item)))
+      );
+    default:
+      return true;
+  }
+}
+
+function isSortedMessage(schema: DescMessage, value: unknown): boolean {
+  if (schema.typeName === structTypeName) {
+    return isSortedJson(value as JsonObject);
+  }
+  return !hasUnordered(schema) || isSorted(schema, value as Fields);
+}
+
+function isSortedJson(value: JsonValue): boolean {
+  if (typeof value !== 'object' || value === null) {
+    return true;
+  }
+  return (Array.isArray(value) || hasSortedKeys(value)) && Object.values(value).every(isSortedJson);
+}
+
+function hasSortedKeys(map: object): boolean {
+  const keys = Object.keys(map);
+  return keys.every((key, index) => index === 0 || (keys[index - 1] ?? '') < key);
+}
+
+const mapFieldsByType = new Map<string, readonly DescField[]>();
+
+/** The fields of a message below which there can be a map. */
+function fieldsWithMaps(schema: DescMessage): readonly DescField[] {
+  const cached = mapFieldsByType.get(schema.typeName);
+  if (cached !== undefined) {
+    return cached;
+  }
+  const fields = schema.fields.filter(
+    (field) =>
+      field.fieldKind === 'map' || (field.message !== undefined && hasUnordered(field.message)),
+  );
+  mapFieldsByType.set(schema.typeName, fields);
+  return fields;
 }
 
 /** Sorts every map below a message that belongs to us alone. */

@@ -1,3 +1,4 @@
+export { canonicalBinary } from './canonical-binary.js';
 export { ListenError } from './connections.js';
 export { type Inconsistency, inconsistencies } from './consistency.js';
 export {
@@ -24,7 +25,13 @@ export type {
 } from './hooks.js';
 export type { Peer } from './peer.js';
 export type { Reference } from './references.js';
-export { anyOf, resource, type TypedResource, UnknownResourceTypeError } from './resource.js';
+export {
+  anyOf,
+  rawResource,
+  resource,
+  type TypedResource,
+  UnknownResourceTypeError,
+} from './resource.js';
 export {
   DuplicateResourceError,
   emptyResourceSet,
@@ -44,4 +51,9 @@ export type {
 export type { Rejection, Update } from './subscription.js';
 export { TypeUrl } from './type-url.js';
 export { type ServerLoad, XdsServer } from './xds-server.js';
-export type { Authorizer, Limits, StatusAuthorizer, XdsServerOptions } from './xds-server-options.js';
+export type {
+  Authorizer,
+  Limits,
+  StatusAuthorizer,
+  XdsServerOptions,
+} from './xds-server-options.js';

@@ -48,9 +48,24 @@ export function resource<Desc extends DescMessage>(
   if (!isTypeUrl(typeUrl)) {
     throw new UnknownResourceTypeError(typeUrl);
   }
-  const value = canonicalBinary(schema, message);
-  const version = createHash('sha256').update(value).digest('hex').slice(0, 32);
-  return Object.freeze({ name, typeUrl, version, value, ...(ttlMs !== undefined && { ttlMs }) });
+  return rawResource({
+    typeUrl,
+    name,
+    value: canonicalBinary(schema, message),
+    ...(ttlMs !== undefined && { ttlMs }),
+  });
+}
+
+/**
+ * A resource from bytes that are encoded already, taken as they are.
+ * @param version yours, which must differ when the content does; without it a hash of the content
+ */
+export function rawResource({
+  value,
+  version = createHash('sha256').update(value).digest('hex').slice(0, 32),
+  ...rest
+}: Omit<TypedResource, 'version'> & { readonly version?: string }): TypedResource {
+  return Object.freeze({ ...rest, version, value });
 }
 
 /**

@@ -104,7 +104,9 @@ describe('each request is logged by both sides', () => {
       callee: 'fare',
       peer_address: `${fareInstance.address}:15006`,
     });
-    expectRecord(destination, { ...shared, ...atFare });
+    // The callee's side says both in the name of the policy that let the request in.
+    const { edge_revision: _, ...rest } = shared;
+    expectRecord(destination, { ...rest, ...atFare, edge: `app->fare@${firstRevision}` });
     expect(destination.traceId).toBe(source.traceId);
     expect(destination.attributes.request_id).toBe(source.attributes.request_id);
     expect(source.resource).toEqual({ 'service.name': 'app', 'service.instance.id': 'app-1' });
@@ -173,7 +175,6 @@ describe('what never reached the app is logged too', () => {
       status: '403',
       response_code_details: 'rbac_access_denied_matched_policy[none]',
       edge: ABSENT,
-      edge_revision: ABSENT,
       authorization: 'denied',
     });
   });
@@ -220,7 +221,10 @@ describe('what never reached the app is logged too', () => {
       path: '/v1/slow',
       reporter: 'destination',
     });
-    expect(destination.attributes).toMatchObject({ status: '0', edge: 'app->fare' });
+    expect(destination.attributes).toMatchObject({
+      status: '0',
+      edge: `app->fare@${firstRevision}`,
+    });
   });
 
   it('a request that cannot be understood', async () => {

@@ -12,6 +12,10 @@ type AccessLog = MessageInitShape<typeof AccessLogSchema>;
 type Attributes = Readonly<Record<string, string>>;
 
 const RBAC = 'envoy.filters.http.rbac';
+/** How long records wait to be sent together; the live view is late by so much more. */
+const FLUSH_MS = 500;
+/** Longer than a collector may wait for ClickHouse before it answers (5 s). */
+const TRY_MS_MAX = 6_000;
 
 /** One record for each request that the app makes, seen by its own sidecar. */
 export function sourceAccessLog(instance: Instance): AccessLog {
@@ -37,11 +41,8 @@ export function destinationAccessLog(instance: Instance): AccessLog {
     reporter: 'destination',
     caller: '%DOWNSTREAM_PEER_URI_SAN%',
     callee: instance.service,
+    // The edge's id, '@' and the revision in which it took its form: see `policyName`.
     edge: `%DYNAMIC_METADATA(${RBAC}:enforced_effective_policy_id)%`,
-    // The route says in which revision each edge took its form; RBAC says which edge it was.
-    edge_revision: expression(
-      `xds.route_metadata.filter_metadata['${ROUTE_METADATA}']['edges'][metadata.filter_metadata['${RBAC}']['enforced_effective_policy_id']]`,
-    ),
     authorization: `%DYNAMIC_METADATA(${RBAC}:enforced_engine_result)%`,
     peer_address: '%DOWNSTREAM_REMOTE_ADDRESS%',
   });
@@ -82,7 +83,7 @@ function otlpAccessLog(instance: Instance, logName: string, attributes: Attribut
       statPrefix: `${logName}.`,
       disableBuiltinLabels: true,
       grpcService: collectorLogs,
-      bufferFlushInterval: milliseconds(250),
+      bufferFlushInterval: milliseconds(FLUSH_MS),
       bufferSizeBytes: 64 * 1024,
       resourceAttributes: keyValues({
         'service.name': instance.service,
@@ -96,6 +97,9 @@ function otlpAccessLog(instance: Instance, logName: string, attributes: Attribut
 /**
  * Without a retry policy a batch is lost while the collector restarts. Twenty tries outlast half a
  * minute; after that the batch is lost and counted in `access_logs.open_telemetry_access_log.*`.
+ * The longest pause between two tries is also the longest that Envoy waits for the answer to one (see
+ * `convertCoreToRouteRetryPolicy` in its `source/common/http/utility.cc`), and a batch that it has given
+ * up is sent again.
  */
 const collectorLogs: MessageInitShape<typeof OpenTelemetryAccessLogConfigSchema>['grpcService'] = {
   targetSpecifier: { case: 'envoyGrpc', value: { clusterName: OwnCluster.collectorGrpc } },
@@ -103,7 +107,7 @@ const collectorLogs: MessageInitShape<typeof OpenTelemetryAccessLogConfigSchema>
   retryPolicy: {
     retryOn: 'unavailable,cancelled,connect-failure,reset,internal',
     numRetries: 20,
-    retryBackOff: { baseInterval: milliseconds(500), maxInterval: milliseconds(2000) },
+    retryBackOff: { baseInterval: milliseconds(500), maxInterval: milliseconds(TRY_MS_MAX) },
   },
 };
 

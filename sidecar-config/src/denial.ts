@@ -53,6 +53,8 @@ export function missingRule(service: string, team: string, contact: string): Jso
 export function deniedByNoEdge(
   callerTeam: Team,
   calleeTeam: Team,
+  /** The services that the callee's team owns. */
+  callees: readonly string[],
 ): MessageInitShape<typeof RouteSchema> {
   return {
     name: DENIED_ROUTE,
@@ -66,7 +68,21 @@ export function deniedByNoEdge(
         },
       },
     },
-    match: EVERYTHING,
+    match: {
+      ...EVERYTHING,
+      headers: [
+        {
+          name: ':authority',
+          headerMatchSpecifier: {
+            case: 'stringMatch',
+            // Of the whole value; names of services are DNS labels, and hosts have no case.
+            value: {
+              matchPattern: { case: 'safeRegex', value: { regex: `(?i)(${callees.join('|')})` } },
+            },
+          },
+        },
+      ],
+    },
     action: { case: 'directResponse', value: { status: 403 } },
   };
 }

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { Edge } from '@dotline/model/edge';
 import { serviceSpiffeId } from '@dotline/model/spiffe-id';
+import { canonicalBinary } from 'envoy-control-plane-ts';
 import {
   type TypedExtensionConfig,
   TypedExtensionConfigSchema,
@@ -10,26 +11,41 @@ import {
   RBAC_Action,
 } from 'envoy-control-plane-ts/gen/envoy/config/rbac/v3/rbac_pb';
 import { RBACSchema } from 'envoy-control-plane-ts/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
+import type { EncodedPieces } from './encoded-pieces.js';
 import type { MeshIndex } from './mesh-index.js';
-import { INBOUND_AUTHORIZATION } from './names.js';
+import { INBOUND_AUTHORIZATION, policyName } from './names.js';
 import { operationPermission } from './operation-match.js';
-import { typedConfig } from './typed-config.js';
 
 /**
- * Who may call a service: one RBAC policy for each edge, named by the edge's id, which the access
- * log and the per-rule counters repeat. Allowing with no policy at all refuses everyone.
+ * Who may call a service: one RBAC policy for each edge, named by the edge's id and the revision in
+ * which the edge took its form, which the access log repeats. Allowing with no policy at all refuses
+ * everyone.
  */
-export function inboundAuthorization(index: MeshIndex, callee: string): TypedExtensionConfig {
-  const policies = Object.fromEntries(
-    index.inboundEdges(callee).map((edge) => [edge.id, edgePolicy(index, edge)]),
-  );
+export function inboundAuthorization(
+  index: MeshIndex,
+  callee: string,
+  pieces: EncodedPieces,
+): TypedExtensionConfig {
+  const value = Buffer.concat([
+    pieces.piece(['authorization'], () =>
+      encoded({ rules: { action: RBAC_Action.ALLOW }, trackPerRuleStats: true }),
+    ),
+    ...index.inboundEdges(callee).map((edge) =>
+      pieces.piece(['authorization edge', index.catalogKey, ...index.formOf(edge)], () => {
+        const name = policyName(edge, index.edgeRevision(edge));
+        return encoded({ rules: { policies: { [name]: edgePolicy(index, edge) } } });
+      }),
+    ),
+  ]);
+  const typeUrl = `type.googleapis.com/${RBACSchema.typeName}`;
   return create(TypedExtensionConfigSchema, {
     name: INBOUND_AUTHORIZATION,
-    typedConfig: typedConfig(RBACSchema, {
-      rules: { action: RBAC_Action.ALLOW, policies },
-      trackPerRuleStats: true,
-    }).value,
+    typedConfig: { typeUrl, value },
   });
+}
+
+function encoded(part: MessageInitShape<typeof RBACSchema>): Uint8Array {
+  return canonicalBinary(RBACSchema, create(RBACSchema, part));
 }
 
 function edgePolicy(index: MeshIndex, edge: Edge): MessageInitShape<typeof PolicySchema> {

@@ -19,7 +19,7 @@ type Route = MessageInitShape<typeof RouteSchema>;
 /** Longer than the caller's 15 s, so that of two sidecars it is always the caller's that gives up. */
 const REQUEST_TIMEOUT_MS = 16_000;
 
-/** What a service offers: a route for each operation to its app, nothing else. */
+/** What a service offers: a route for each operation to its app, whatever the edges are. */
 export function inboundRoutes(index: MeshIndex, callee: string): RouteConfiguration {
   const team = index.teamOf(callee);
   const owner = { team: team.name, contact: team.contact };
@@ -32,7 +32,7 @@ export function inboundRoutes(index: MeshIndex, callee: string): RouteConfigurat
         domains: ['*'],
         routes: [
           ...byPrecedence(index.service(callee).operations).map((operation) =>
-            operationRoute(operation, { ...owner, edges: edgeRevisions(index, operation) }),
+            operationRoute(operation, owner),
           ),
           deniedRoute(
             {
@@ -68,14 +68,4 @@ function operationRoute(operation: Operation, metadata: JsonObject): Route {
       },
     },
   };
-}
-
-/** For each edge that agrees on the operation, the revision that the access log names. */
-function edgeRevisions(index: MeshIndex, operation: Operation): JsonObject {
-  return Object.fromEntries(
-    index
-      .inboundEdges(operation.service)
-      .filter((edge) => edge.operations.some((agreed) => agreed.operation === operation.id))
-      .map((edge) => [edge.id, index.edgeRevision(edge)]),
-  );
 }

@@ -1,6 +1,7 @@
 import type { Edge } from '@dotline/model/edge';
 import type { Operation, Service, Team } from '@dotline/model/mesh';
 import type { Revision } from '@dotline/model/revision';
+import { catalogKey } from './catalog-key.js';
 import { byPrecedence, overriding } from './operation-order.js';
 
 /** A revision or an instance speaks of something that the revision's catalog does not hold. */
@@ -24,8 +25,12 @@ export class MeshIndex {
   readonly #outbound = new Map<string, Edge[]>();
   readonly #inbound = new Map<string, Edge[]>();
 
+  /** Names the catalog: what is made from it alone is the same while this is. */
+  readonly catalogKey: string;
+
   constructor(readonly revision: Revision) {
     const { mesh } = revision;
+    this.catalogKey = catalogKey(mesh);
     this.#services = new Map(mesh.services.map((service) => [service.name, service]));
     this.#teams = new Map(mesh.teams.map((team) => [team.name, team]));
     for (const { name, team } of mesh.services) append(this.#servicesOfTeam, team, name);
@@ -79,6 +84,11 @@ export class MeshIndex {
   /** Edges on which others call a service, by id. */
   inboundEdges(service: string): readonly Edge[] {
     return this.#inbound.get(service) ?? [];
+  }
+
+  /** What, with the catalog, everything that is made from an edge depends on. */
+  formOf(edge: Edge): readonly unknown[] {
+    return [edge.id, this.edgeRevision(edge), edge.operations.map(({ operation }) => operation)];
   }
 
   /** The revision in which an edge took its present form. */

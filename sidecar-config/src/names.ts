@@ -1,3 +1,5 @@
+import type { Edge } from '@dotline/model/edge';
+
 /**
  * Names that sidecars and the control plane share. They carry no content, so that a change of
  * policy changes what a name holds and never the name. A service's name is a DNS label, hence the
@@ -13,6 +15,11 @@ export const ListenerName = {
 
 /** ECDS name of the RBAC filter: who may call this service. */
 export const INBOUND_AUTHORIZATION = 'inbound-authorization';
+
+/** Name of an edge's RBAC policy: which rule let a request in, and since which revision it stands so. */
+export function policyName(edge: Pick<Edge, 'id'>, revision: string): string {
+  return `${edge.id}@${revision}`;
+}
 
 /** Clusters that are no callee. */
 export const OwnCluster = {

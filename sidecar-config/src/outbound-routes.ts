@@ -1,18 +1,17 @@
 import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
 import type { Edge } from '@dotline/model/edge';
 import type { Operation } from '@dotline/model/mesh';
+import { canonicalBinary } from 'envoy-control-plane-ts';
 import type {
   RetryPolicySchema,
   RouteSchema,
   VirtualHostSchema,
 } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_components_pb';
-import {
-  type RouteConfiguration,
-  RouteConfigurationSchema,
-} from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_pb';
+import { RouteConfigurationSchema } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_pb';
 import { PreviousHostsPredicateSchema } from 'envoy-control-plane-ts/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
 import { deniedByNoEdge, deniedRoute, missingRule, requestFacts } from './denial.js';
 import { milliseconds } from './duration.js';
+import type { EncodedPieces } from './encoded-pieces.js';
 import { literal } from './format.js';
 import type { MeshIndex } from './mesh-index.js';
 import { ListenerName, ROUTE_METADATA } from './names.js';
@@ -29,19 +28,33 @@ const REQUEST_TIMEOUT_MS = 15_000;
 /**
  * What a service may call: a virtual host for each callee that an edge allows, and for everything
  * else one that says why not. Nothing is answered 404.
+ * @returns an encoded RouteConfiguration
  */
-export function outboundRoutes(index: MeshIndex, caller: string): RouteConfiguration {
-  const edges = index.outboundEdges(caller);
-  const allowed = new Set(edges.map((edge) => edge.callee));
-  return create(RouteConfigurationSchema, {
-    name: ListenerName.outbound,
-    requestHeadersToRemove: REMOVED_HEADERS,
-    virtualHosts: [
-      ...edges.map((edge) => allowedHost(index, edge)),
-      ...deniedTeamHosts(index, caller, allowed),
-      unknownHost(index, caller),
-    ],
-  });
+export function outboundRoutes(
+  index: MeshIndex,
+  caller: string,
+  pieces: EncodedPieces,
+): Uint8Array {
+  const { catalogKey } = index;
+  return Buffer.concat([
+    pieces.piece(['outbound'], () =>
+      encoded({ name: ListenerName.outbound, requestHeadersToRemove: REMOVED_HEADERS }),
+    ),
+    ...index
+      .outboundEdges(caller)
+      .map((edge) =>
+        pieces.piece(['outbound edge', catalogKey, ...index.formOf(edge)], () =>
+          encoded({ virtualHosts: [allowedHost(index, edge)] }),
+        ),
+      ),
+    pieces.piece(['outbound denied', catalogKey, caller], () =>
+      encoded({ virtualHosts: [deniedHost(index, caller)] }),
+    ),
+  ]);
+}
+
+function encoded(part: MessageInitShape<typeof RouteConfigurationSchema>): Uint8Array {
+  return canonicalBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, part));
 }
 
 function allowedHost(index: MeshIndex, edge: Edge): VirtualHost {
@@ -94,36 +107,26 @@ function operationRoute(index: MeshIndex, edge: Edge, operation: Operation): Rou
 }
 
 /**
- * Known services to which the caller has no edge, one virtual host for each owner. There are as many
- * as teams in every sidecar, so a route holds only who must be asked; the listener makes the body.
+ * Everything to which the caller has no edge. The hosts of its edges are matched before, so here
+ * stand all services, and nothing depends on edges. They stand by owner: a route holds only who must
+ * be asked; the listener makes the body.
  */
-function deniedTeamHosts(
-  index: MeshIndex,
-  caller: string,
-  allowed: ReadonlySet<string>,
-): VirtualHost[] {
+function deniedHost(index: MeshIndex, caller: string): VirtualHost {
   const callerTeam = index.teamOf(caller);
-  return index.revision.mesh.teams.flatMap((team) => {
-    const domains = index.servicesOf(team.name).filter((service) => !allowed.has(service));
-    if (domains.length === 0) return [];
-    const route = deniedByNoEdge(callerTeam, team);
-    return [{ name: deniedHostName(team.name), domains, routes: [route] }];
+  const ofTeams = index.revision.mesh.teams.flatMap((team) => {
+    const services = index.servicesOf(team.name);
+    return services.length === 0 ? [] : [deniedByNoEdge(callerTeam, team, services)];
   });
+  return { name: 'denied', domains: ['*'], routes: [...ofTeams, unknownCallee(index, caller)] };
 }
 
-/** `denied:unknown` is taken; a team may be called so. */
-function deniedHostName(team: string): string {
-  return team === 'unknown' ? 'denied:team:unknown' : `denied:${team}`;
-}
-
-function unknownHost(index: MeshIndex, caller: string): VirtualHost {
-  const body: JsonObject = {
+function unknownCallee(index: MeshIndex, caller: string): Route {
+  return deniedRoute({
     error: 'denied by policy',
     reason: 'the mesh has no service of this name',
     ...requestFacts(caller, AUTHORITY),
     ask: [literal(index.teamOf(caller).contact), literal(index.revision.mesh.contact)],
-  };
-  return { name: 'denied:unknown', domains: ['*'], routes: [deniedRoute(body)] };
+  });
 }
 
 /** Which rules are missing, whom to ask, and the command that says more. */

@@ -112,7 +112,10 @@ describe('the resources of a sidecar', () => {
       fc.property(someEdges, services, (edges, service) => {
         const policies = policiesOf(snapshotOf(revisionOf(edges), service));
         const inbound = edges.filter(({ callee }) => callee === service);
-        expect(Object.keys(policies).sort()).toEqual(inbound.map(({ id }) => id).sort());
+        const revision = revisionOf(edges);
+        expect(Object.keys(policies).sort()).toEqual(
+          inbound.map(({ id }) => `${id}@${revision.edgeRevisions[id]}`).sort(),
+        );
       }),
       RUNS,
     );
@@ -156,8 +159,16 @@ describe('outbound routes', () => {
     fc.assert(
       fc.property(someEdges, services, (edges, service) => {
         const { virtualHosts } = routesOf(snapshotOf(revisionOf(edges), service), 'outbound');
+        const callees = edges.filter(({ caller }) => caller === service).map((e) => e.callee);
         const domains = virtualHosts.flatMap((host) => host.domains);
-        expect([...domains].sort()).toEqual(['*', ...NAMES]);
+        expect([...domains].sort()).toEqual(['*', ...callees].sort());
+        const denied = virtualHosts.find((host) => host.domains.includes('*'));
+        const named = (denied?.routes ?? []).flatMap(({ match }) =>
+          (match?.headers ?? []).flatMap(({ headerMatchSpecifier: { value } }) =>
+            JSON.stringify(value).match(/(?<=[(|])[a-z]+(?=[)|])/g),
+          ),
+        );
+        expect([...named].sort()).toEqual([...NAMES].sort());
         const hostNames = virtualHosts.map(({ name }) => name);
         expect(new Set(hostNames).size).toBe(hostNames.length);
         for (const { routes } of virtualHosts) {

@@ -1,18 +1,32 @@
 import type { Instance } from '@dotline/model/instance';
 import type { Revision } from '@dotline/model/revision';
-import { resource, type Snapshot, type TypedResource, TypeUrl } from 'envoy-control-plane-ts';
+import {
+  rawResource,
+  resource,
+  type Snapshot,
+  type TypedResource,
+  TypeUrl,
+} from 'envoy-control-plane-ts';
 import { ClusterSchema } from 'envoy-control-plane-ts/gen/envoy/config/cluster/v3/cluster_pb';
 import { TypedExtensionConfigSchema } from 'envoy-control-plane-ts/gen/envoy/config/core/v3/extension_pb';
 import { ClusterLoadAssignmentSchema } from 'envoy-control-plane-ts/gen/envoy/config/endpoint/v3/endpoint_pb';
 import { RouteConfigurationSchema } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_pb';
 import { calleeCluster } from './callee-cluster.js';
+import { EncodedPieces } from './encoded-pieces.js';
 import { endpoints } from './endpoints.js';
 import { inboundAuthorization } from './inbound-authorization.js';
 import { inboundRoutes } from './inbound-routes.js';
 import { InstanceListeners } from './instance-listeners.js';
 import { MeshIndex } from './mesh-index.js';
+import { INBOUND_AUTHORIZATION, ListenerName } from './names.js';
 import { outboundRoutes } from './outbound-routes.js';
 import { appCluster, collectorClusters, type TcpEndpoint } from './own-clusters.js';
+
+/** What is kept from one revision and one list of instances to the next. */
+export class KeptParts {
+  readonly listeners = new InstanceListeners();
+  readonly pieces = new EncodedPieces();
+}
 
 /** What all sidecars of a mesh are made from. */
 export interface MeshInput {
@@ -23,8 +37,8 @@ export interface MeshInput {
   readonly telemetry: { readonly grpc: TcpEndpoint; readonly http: TcpEndpoint };
   /** Share of requests that are traced, 0–100; 100 unless given. */
   readonly tracedPercent?: number;
-  /** Keeps listeners from one call to the next. */
-  readonly listeners?: InstanceListeners;
+  /** What was encoded before; without it everything is encoded anew. */
+  readonly kept?: KeptParts;
 }
 
 /**
@@ -43,35 +57,66 @@ export function sidecarResources(input: MeshInput & { readonly instance: Instanc
 export function meshResources(input: MeshInput): (instance: Instance) => Snapshot {
   const index = new MeshIndex(input.revision);
   const { trustDomain } = input.revision.mesh;
-  const { tracedPercent = 100, listeners = new InstanceListeners() } = input;
+  const { tracedPercent = 100, kept = new KeptParts(), telemetry } = input;
+  const { listeners, pieces } = kept;
 
-  const own = [appCluster(), ...collectorClusters(input.telemetry, trustDomain)].map((cluster) =>
-    resource(ClusterSchema, cluster.name, cluster),
+  const own = [appCluster(), ...collectorClusters(telemetry, trustDomain)].map((cluster) =>
+    pieces.resource(['own cluster', cluster.name, telemetry, trustDomain], () =>
+      resource(ClusterSchema, cluster.name, cluster),
+    ),
   );
-  const ofCallee = perService((callee) => {
-    const cluster = calleeCluster(callee, trustDomain);
-    return resource(ClusterSchema, callee, cluster);
-  });
+  const ofCallee = perService((callee) =>
+    pieces.resource(['cluster', callee, trustDomain], () =>
+      resource(ClusterSchema, callee, calleeCluster(callee, trustDomain)),
+    ),
+  );
   const byService = new Map<string, Instance[]>();
   for (const instance of input.instances) {
-    byService.set(instance.service, [...(byService.get(instance.service) ?? []), instance]);
+    const others = byService.get(instance.service);
+    if (others === undefined) byService.set(instance.service, [instance]);
+    else others.push(instance);
   }
-  const endpointsOf = perService((service) =>
-    resource(
-      ClusterLoadAssignmentSchema,
-      service,
-      endpoints(service, byService.get(service) ?? []),
-    ),
-  );
-  const routesOf = perService((service) =>
-    [outboundRoutes(index, service), inboundRoutes(index, service)].map((routes) =>
-      resource(RouteConfigurationSchema, routes.name, routes),
-    ),
-  );
-  const authorizationOf = perService((service) => {
-    const authorization = inboundAuthorization(index, service);
-    return resource(TypedExtensionConfigSchema, authorization.name, authorization);
+  const endpointsOf = perService((service) => {
+    const instances = byService.get(service) ?? [];
+    return pieces.resource(['endpoints', service, instances], () =>
+      resource(ClusterLoadAssignmentSchema, service, endpoints(service, instances)),
+    );
   });
+  const routesOf = perService((service) => [
+    pieces.resource(
+      [
+        'outbound',
+        service,
+        index.catalogKey,
+        index.outboundEdges(service).map((e) => index.formOf(e)),
+      ],
+      () =>
+        rawResource({
+          typeUrl: TypeUrl.Route,
+          name: ListenerName.outbound,
+          value: outboundRoutes(index, service, pieces),
+        }),
+    ),
+    pieces.resource(['inbound', service, index.catalogKey], () =>
+      resource(RouteConfigurationSchema, ListenerName.inbound, inboundRoutes(index, service)),
+    ),
+  ]);
+  const authorizationOf = perService((service) =>
+    pieces.resource(
+      [
+        'authorization',
+        service,
+        index.catalogKey,
+        index.inboundEdges(service).map((e) => index.formOf(e)),
+      ],
+      () =>
+        resource(
+          TypedExtensionConfigSchema,
+          INBOUND_AUTHORIZATION,
+          inboundAuthorization(index, service, pieces),
+        ),
+    ),
+  );
 
   return (instance) => {
     const { service } = instance;

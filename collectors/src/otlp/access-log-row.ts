@@ -74,15 +74,19 @@ export function accessLogRow(
   }
 
   const operation = name(attributes.get('operation'));
+  // The callee's side says both in the name of the policy that let the request in: `a->b@revision`.
+  const [edge = '', edgeRevision = name(attributes.get('edge_revision'))] = name(
+    attributes.get('edge'),
+  ).split('@');
   const denied = attributes.get('authorization') === 'denied' || operation === 'denied';
   const cells = [
     unixSeconds(clampedTime(record.timeUnixNano, arrivalNs, counts), 6),
     reporter,
     caller,
     callee,
-    name(attributes.get('edge')),
+    edge,
     operation,
-    name(attributes.get('edge_revision')),
+    edgeRevision,
     denied ? 'denied' : 'allowed',
     name(attributes.get('method')),
     path(attributes.get('path')),

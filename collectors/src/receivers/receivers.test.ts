@@ -113,6 +113,20 @@ describe('a collector with mutual TLS', () => {
     ).toEqual({ caller: 'trips', callee: 'fare', edge: '', authorization: 'denied', status: 403 });
   });
 
+  it('parts the policy that let a request in into the edge and its revision', async () => {
+    const fare = grpcAs(await authority.issue('spiffe://mesh.test/service/fare'));
+    const { edge_revision: _, ...rest } = SOURCE;
+    const edge = 'trips->fare@0123456789ab';
+    const attributes = { ...rest, reporter: 'destination', edge, request_id: 'let in' };
+    await fare.send(LOGS, logsRequest([logRecord(attributes)]));
+    fare.close();
+    expect(
+      await clickhouse.row(
+        `SELECT edge, edge_revision FROM dotline.access_log WHERE request_id = 'let in'`,
+      ),
+    ).toEqual({ edge: 'trips->fare', edge_revision: '0123456789ab' });
+  });
+
   it('lets parts of the platform send for others', async () => {
     const platform = grpcAs(await authority.issue('spiffe://mesh.test/platform/control-plane'));
     await platform.send(LOGS, logsRequest([logRecord({}, { body: stringValue('platform log') })]));

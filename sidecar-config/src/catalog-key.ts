@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto';
+import type { Mesh } from '@dotline/model/mesh';
+
+const known = new WeakMap<Mesh, string>();
+
+/**
+ * Names everything of a mesh that sidecars are made from, except edges and instances: two meshes with
+ * the same key, edges and instances give the same sidecars.
+ */
+export function catalogKey(mesh: Mesh): string {
+  const before = known.get(mesh);
+  if (before !== undefined) return before;
+  const { name, trustDomain, contact } = mesh;
+  const teams = mesh.teams.map((team) => [team.name, team.contact]).sort(byName);
+  const services = mesh.services
+    .map((service) => [service.name, service.team, service.operations] as const)
+    .sort(byName);
+  const key = createHash('sha256')
+    .update(JSON.stringify([name, trustDomain, contact, teams, services]))
+    .digest('base64');
+  known.set(mesh, key);
+  return key;
+}
+
+function byName([a]: readonly unknown[], [b]: readonly unknown[]): number {
+  return String(a) < String(b) ? -1 : 1;
+}
