@@ -1,6 +1,7 @@
 import type { Edge } from '@dotline/model/edge';
 import { loadMesh } from '@dotline/model/load-mesh';
 import type { Mesh } from '@dotline/model/mesh';
+import { inSpan } from '@dotline/platform-process/span';
 import type { PolicyCompiler } from '@dotline/policies/compile-policies';
 import type { Finding } from '@dotline/policies/finding';
 import type { PolicyRelations } from '@dotline/policies/relations';
@@ -25,13 +26,17 @@ export async function compileMesh(
   directory: string,
   compiler: Pick<PolicyCompiler, 'compile'>,
 ): Promise<CompiledMesh> {
-  const mesh = await loadMesh(directory);
-  const { edges, findings, needs, grants, baseline, refused } = await compiler.compile(mesh);
+  const mesh = await inSpan('read mesh', {}, () => loadMesh(directory));
+  const { edges, findings, needs, grants, baseline, refused } = await inSpan(
+    'compile policies',
+    { attributes: { 'dotline.services': mesh.services.length } },
+    () => compiler.compile(mesh),
+  );
   return {
     mesh,
     edges,
     relations: { needs, grants, baseline, refused },
     findings,
-    commit: await cleanCommit(directory),
+    commit: await inSpan('read commit', {}, () => cleanCommit(directory)),
   };
 }

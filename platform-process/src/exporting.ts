@@ -7,7 +7,7 @@ import { logs, metrics, NodeSDK, resources, tracing } from '@opentelemetry/sdk-n
 import { HOLD_MS_MAX, HoldingExporter } from './holding-exporter.js';
 import { PrometheusProducer } from './prometheus-producer.js';
 import { RenewedIdentityAgent } from './renewed-identity-agent.js';
-import type { TelemetrySettings } from './telemetry.js';
+import type { TelemetrySettings } from './telemetry-settings.js';
 import { identityFiles } from './tls-identity.js';
 
 /** A processor stops waiting for a batch only after its exporter has. */

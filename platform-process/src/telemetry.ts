@@ -1,22 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from 'pino';
-import type { Registry } from 'prom-client';
 import type { Exporting } from './exporting.js';
-import type { IdentitySource } from './tls-identity.js';
+import type { TelemetrySettings } from './telemetry-settings.js';
 
 /** A process that ends does not wait longer for a collector that may have ended before it. */
 const STOP_MS = 2_000;
-
-/** What a process tells about itself. To whom is said by OpenTelemetry's own variables, which its SDK reads. */
-export interface TelemetrySettings {
-  /** `service.name`, unless `OTEL_SERVICE_NAME` says another. */
-  readonly service: string;
-  readonly log: Logger;
-  /** Its metrics are exported too. */
-  readonly registry: Registry;
-  /** Who this process is towards the collector; default: the files that the variables name. */
-  readonly identity?: IdentitySource;
-}
 
 /** The telemetry of this process. */
 export interface Telemetry {
