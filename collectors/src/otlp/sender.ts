@@ -22,7 +22,7 @@ export function senderOf(
   const claimed = attributes.get('service.name') ?? '';
   const instance = attributes.get('service.instance.id') ?? '';
   if (peer.kind !== 'service') {
-    const service = claimed === '' && peer.kind === 'platform' ? peer.service : claimed;
+    const service = claimed === '' && peer.kind === 'relay' ? peer.service : claimed;
     return { service, instance, resource: attributes };
   }
   if (claimed !== '' && claimed !== peer.service) counts.contradicted += 1;

@@ -1,10 +1,11 @@
 /**
- * Who sent a request, as its certificate says. A service speaks for itself only; parts of the platform
- * and, where mutual TLS is switched off, everybody may speak for others.
+ * Who sent a request, as its certificate says. A service speaks for itself only, and so does a part of
+ * the platform; another collector, which passes on what it was sent, and, where mutual TLS is switched
+ * off, everybody may speak for others.
  */
 export type Peer =
   | { readonly kind: 'service'; readonly id: string; readonly service: string }
-  | { readonly kind: 'platform'; readonly id: string; readonly service: string }
+  | { readonly kind: 'relay'; readonly id: string; readonly service: string }
   | { readonly kind: 'unauthenticated'; readonly id: string };
 
 /**
@@ -36,9 +37,8 @@ export function peerOf(subjectAltName: string | undefined, trustDomain: string):
   if (domain !== trustDomain || name === undefined) {
     throw new PeerError(`${id} is neither a service nor a part of the platform of ${trustDomain}`);
   }
-  return kind === 'service'
-    ? { kind: 'service', id, service: name }
-    : { kind: 'platform', id, service: `platform/${name}` };
+  const isRelay = kind === 'platform' && name === 'collector';
+  return { kind: isRelay ? 'relay' : 'service', id, service: serviceOf(kind, name) };
 }
 
 /** The trust domain of the SPIFFE ID among subject alternative names. @throws PeerError */
@@ -50,11 +50,16 @@ export function trustDomainOf(subjectAltName: string | undefined): string {
   throw new PeerError('The own certificate names no SPIFFE ID');
 }
 
-/** The service that a SPIFFE ID names, `platform/<part>`, or the text itself when it is none. */
+/** The service that a SPIFFE ID names, or the text itself when it is none. */
 export function serviceNameOf(text: string): string {
   const [, , kind, name] = SPIFFE_ID.exec(text) ?? [];
   if (name === undefined) return text;
-  return kind === 'service' ? name : `platform/${name}`;
+  return serviceOf(kind, name);
+}
+
+/** Parts of the platform go by this name in their own telemetry. */
+function serviceOf(kind: string | undefined, name: string): string {
+  return kind === 'platform' ? `dotline-${name}` : name;
 }
 
 function spiffeIdsOf(subjectAltName: string | undefined): string[] {

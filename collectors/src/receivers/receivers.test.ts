@@ -127,13 +127,22 @@ describe('a collector with mutual TLS', () => {
     ).toEqual({ edge: 'trips->fare', edge_revision: '0123456789ab' });
   });
 
-  it('lets parts of the platform send for others', async () => {
-    const platform = grpcAs(await authority.issue('spiffe://mesh.test/platform/control-plane'));
-    await platform.send(LOGS, logsRequest([logRecord({}, { body: stringValue('platform log') })]));
-    platform.close();
-    expect(
-      await clickhouse.row(`SELECT service FROM dotline.logs WHERE body = 'platform log'`),
-    ).toEqual({ service: 'platform/control-plane' });
+  it('lets another collector pass on what it was sent, and no other part of the platform', async () => {
+    const claims = { 'service.name': 'payments' };
+    for (const part of ['collector', 'slo']) {
+      const sender = grpcAs(await authority.issue(`spiffe://mesh.test/platform/${part}`));
+      const record = logRecord({}, { body: stringValue(`of ${part}`) });
+      await sender.send(LOGS, logsRequest([record], claims));
+      const request = { ...SOURCE, caller: 'payments', request_id: `of ${part}` };
+      await sender.send(LOGS, logsRequest([logRecord(request)]));
+      sender.close();
+    }
+    const services = async (part: string) =>
+      clickhouse.row(`SELECT
+        (SELECT service FROM dotline.logs WHERE body = 'of ${part}') AS log,
+        (SELECT caller FROM dotline.access_log WHERE request_id = 'of ${part}') AS caller`);
+    expect(await services('collector')).toEqual({ log: 'payments', caller: 'payments' });
+    expect(await services('slo')).toEqual({ log: 'dotline-slo', caller: 'dotline-slo' });
   });
 
   it('refuses certificates of another root, another trust domain, and none at all', async () => {
