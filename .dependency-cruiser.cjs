@@ -21,7 +21,7 @@ const house = {
   'topology-ui': ['model', 'platform-process', 'policies', 'control-plane', 'collectors', 'slo'],
   services: [],
   runner: ['local-parts', 'model', 'sidecar-config'],
-  cli: ['local-parts', 'model', 'policies', 'runner', 'topology-ui'],
+  cli: ['local-parts', 'model', 'policies', 'control-plane', 'runner', 'topology-ui'],
 };
 const workspaces = Object.keys(house);
 const TEST_CODE = '(\\.test\\.ts$|/(testing|test-support)/)';

@@ -6,6 +6,7 @@ import {
   milliseconds,
   percent,
   revisionLine,
+  shortened,
   TRAFFIC_HEAD,
   table,
   trafficCells,
@@ -34,7 +35,7 @@ export function statusAnswer(status: StatusView): Answer {
     ...status.sidecars.flatMap(({ instance, rejected }) =>
       rejected.map(({ resource, detail, file, line }) =>
         colours.red(
-          `  ${instance} rejected ${resource}: ${detail}${file === undefined ? '' : ` (${file}:${line ?? 1})`}`,
+          `  ${instance} rejected ${resource}: ${shortened(detail)}${file === undefined ? '' : ` (${file}:${line ?? 1})`}`,
         ),
       ),
     ),

@@ -31,6 +31,15 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return cells.toString();
 }
 
+const WORDS_LENGTH_MAX = 300;
+
+/** A sidecar's words without the middle: the start says which resource, the end what is wrong. */
+export function shortened(words: string): string {
+  const text = words.trim();
+  const half = WORDS_LENGTH_MAX / 2;
+  return text.length <= WORDS_LENGTH_MAX ? text : `${text.slice(0, half)} … ${text.slice(-half)}`;
+}
+
 export function rate(perSecond: number): string {
   return perSecond === 0
     ? '0/s'

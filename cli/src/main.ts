@@ -8,13 +8,17 @@ import { opaSource } from '@dotline/local-parts/opa';
 import { PartError } from '@dotline/local-parts/part-error';
 import { loadMesh } from '@dotline/model/load-mesh';
 import { MeshError } from '@dotline/model/mesh-error';
-import { testPolicies } from '@dotline/policies/test-policies';
 import { down } from '@dotline/runner/down';
 import { MachineError } from '@dotline/runner/machine-check';
 import { meshFolders } from '@dotline/runner/mesh-state';
 import { readRun } from '@dotline/runner/run-file';
-import { up } from '@dotline/runner/up';
-import type { EdgeView, ObjectiveView, ServiceView, StatusView } from '@dotline/topology-ui/api';
+import type {
+  EdgeView,
+  ObjectiveView,
+  ServiceView,
+  SidecarsView,
+  StatusView,
+} from '@dotline/topology-ui/api';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import {
   type Answer,
@@ -23,11 +27,14 @@ import {
   servicesAnswer,
   statusAnswer,
 } from './commands.js';
+import { parseDuration } from './duration.js';
 import { ExitCode } from './exit-code.js';
 import { explainAnswer } from './explain-answer.js';
 import { ApiError, readApi, UnavailableError } from './page-server-client.js';
 import { policyTestAnswer } from './policy-answer.js';
+import { oneProxyStatusAnswer, proxyStatusAnswer } from './proxy-status-answer.js';
 import { resolveAddress } from './resolve-address.js';
+import { waitAnswer } from './wait.js';
 
 interface ReadOptions {
   readonly mesh: string;
@@ -44,6 +51,7 @@ interface UpOptions {
 const DEFAULT_PORT = 8080;
 const DETACHED_START_TIMEOUT_MS = 900_000;
 
+// Commands load what is large only when they need it: a whole Envoy API, the runner, the compiler.
 const program = new Command('dotline')
   .description('Each service is a dot, every line is an enforced network rule, coloured by team.')
   .showHelpAfterError('(dotline --help lists the commands)')
@@ -86,6 +94,53 @@ command(
   ),
 );
 
+command(
+  'wait',
+  'Wait until every sidecar that a revision touches holds it; exit code 1 names those that lag',
+)
+  .argument('<revision>', 'its id or commit (seven characters are enough), or live')
+  .option('--for <duration>', 'for at most so long, such as 30s or 2m', durationMs, 30_000)
+  .action((revision: string, options: ReadOptions & { readonly for: number }) =>
+    answer(options, (address) => waitAnswer(address, revision, options.for)),
+  );
+
+const proxy = program.command('proxy').description('Sidecars: what each was given, and uses');
+command(
+  'status',
+  'How far each sidecar is with each type; exit code 0 only when all are synced on the live revision',
+  proxy,
+)
+  .argument('[sidecar]', 'such as fare-1')
+  .action((sidecar: string | undefined, options: ReadOptions) =>
+    answer(options, async (address) =>
+      sidecar === undefined
+        ? proxyStatusAnswer(await readSidecars(address))
+        : oneProxyStatusAnswer(await readSidecars(address, sidecar)),
+    ),
+  );
+command(
+  'diff',
+  "What the control plane holds for a sidecar against its Envoy's own words; exit code 1 when they differ",
+  proxy,
+)
+  .argument('[sidecar]', 'such as fare-1')
+  .option('--all', 'every sidecar of the mesh')
+  .action((sidecar: string | undefined, options: ReadOptions & { readonly all?: boolean }) => {
+    if ((sidecar === undefined) !== (options.all === true))
+      program.error('error: name one sidecar, or say --all');
+    return answer(options, async (address) => {
+      const { sidecars } = await readSidecars(address, sidecar);
+      const { openHeldConfig } = await import('./control-plane-access.js');
+      const { proxyDiffAnswer } = await import('./proxy-diff.js');
+      const held = await openHeldConfig(options);
+      try {
+        return await proxyDiffAnswer(sidecars, held);
+      } finally {
+        held.close();
+      }
+    });
+  });
+
 program
   .command('policy')
   .description('Rules of the teams')
@@ -94,6 +149,7 @@ program
   .option('--mesh <directory>', 'mesh directory', '.')
   .option('--json', 'for machines')
   .action(async (options: ReadOptions) => {
+    const { testPolicies } = await import('@dotline/policies/test-policies');
     const opa = await ensureBinary(opaSource);
     const mesh = await loadMesh(options.mesh);
     const run = await testPolicies(mesh, { opaPath: opa.path });
@@ -107,13 +163,13 @@ program
   .option('--port <port>', 'port of the page', parsePort, DEFAULT_PORT)
   .option('--detach', 'return when it is up; dotline down stops it')
   .action(async (options: UpOptions) => {
-    if (options.detach) await upDetached(options);
-    else
-      await up({
-        meshDirectory: options.mesh,
-        port: options.port,
-        print: (line) => console.log(line),
-      });
+    if (options.detach) return upDetached(options);
+    const { up } = await import('@dotline/runner/up');
+    await up({
+      meshDirectory: options.mesh,
+      port: options.port,
+      print: (line) => console.log(line),
+    });
   });
 
 program
@@ -125,8 +181,8 @@ program
     console.log(result === 'stopped' ? 'Stopped.' : 'It was not up.');
   });
 
-function command(name: string, description: string): Command {
-  return program
+function command(name: string, description: string, parent = program): Command {
+  return parent
     .command(name)
     .description(description)
     .option('--mesh <directory>', 'mesh directory', '.')
@@ -176,6 +232,18 @@ async function upDetached(options: UpOptions): Promise<void> {
     await sleep(200);
   }
   throw new MachineError(`the mesh did not start; ${path} says why`);
+}
+
+function readSidecars(address: string, sidecar?: string): Promise<SidecarsView> {
+  const one = sidecar === undefined ? '' : `/${encodeURIComponent(sidecar)}`;
+  return readApi(address, `/api/sidecars${one}`);
+}
+
+function durationMs(text: string): number {
+  const duration = parseDuration(text);
+  if (duration === undefined)
+    throw new InvalidArgumentError('a duration is a number with a unit, such as 30s or 2m');
+  return duration;
 }
 
 /** A service as a person names it, or as the answer to a denied request does: by its SPIFFE ID. */

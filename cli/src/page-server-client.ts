@@ -20,14 +20,14 @@ export class ApiError extends Error {
 }
 
 /**
- * Reads one answer of the page server's API.
+ * Reads one answer of the page server's API, which may hold it back for `heldBackMs`.
  * @throws UnavailableError when nothing answers, ApiError when it refuses
  */
-export async function readApi<T>(address: string, path: string): Promise<T> {
+export async function readApi<T>(address: string, path: string, heldBackMs = 0): Promise<T> {
   let response: Response;
   try {
     response = await fetch(new URL(path, address), {
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS + heldBackMs),
     });
   } catch (error) {
     throw new UnavailableError(

@@ -31,7 +31,7 @@ export function blame(
       if (agreed === undefined) return [];
       // The callee's side is what a grant made, the caller's what a need made.
       const { team, file, line } = inbound ? agreed.grant : agreed.need;
-      return [{ edge: edge.id, team, file, line }];
+      return [{ edge: edge.id, operation: agreed.operation, team, file, line }];
     });
 }
 

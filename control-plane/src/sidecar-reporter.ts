@@ -13,7 +13,7 @@ const WRITE_EVERY_MS = 200;
 const RETRY_MS = 2_000;
 /** Connected sidecars are written again so often, that a reader can tell a dead control plane. */
 const HEARTBEAT_MS = 10_000;
-/** Envoy repeats whole expressions; the start says what is wrong. */
+/** Envoy repeats whole expressions; the start says which, the end what is wrong with it. */
 const DETAIL_LENGTH_MAX = 1_000;
 
 interface Parts {
@@ -137,7 +137,7 @@ export class SidecarReporter {
     return {
       resource: name,
       version,
-      detail: detail.slice(0, DETAIL_LENGTH_MAX),
+      detail: shortened(detail),
       rules: revision === undefined ? [] : blame(revision, service, { typeUrl, name, detail }),
       revision: first?.revision ?? revision?.id,
       atMs: first?.atMs ?? atMs,
@@ -211,6 +211,12 @@ export class SidecarReporter {
     );
     return true;
   }
+}
+
+function shortened(detail: string): string {
+  if (detail.length <= DETAIL_LENGTH_MAX) return detail;
+  const half = DETAIL_LENGTH_MAX / 2;
+  return `${detail.slice(0, half)} … ${detail.slice(-half)}`;
 }
 
 function contentOf(types: readonly SidecarType[]): string {

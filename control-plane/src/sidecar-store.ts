@@ -4,6 +4,7 @@ import type { ConfigState } from './sidecar-state.js';
 /** Where the rule stands that a rejected resource comes from. */
 export interface RejectedRule {
   readonly edge: string;
+  readonly operation: string;
   readonly team: string;
   readonly file: string;
   readonly line: number;

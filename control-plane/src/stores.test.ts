@@ -168,7 +168,15 @@ describe('sidecar store', () => {
     resource: 'outbound',
     version: 'v2',
     detail: 'regex too large',
-    rules: [{ edge: 'fare->maps', team: 'pricing', file: 'policies/x.rego', line: 3 }],
+    rules: [
+      {
+        edge: 'fare->maps',
+        operation: 'maps.route',
+        team: 'pricing',
+        file: 'policies/x.rego',
+        line: 3,
+      },
+    ],
     revision: 'r2',
     atMs: 2_000,
   };

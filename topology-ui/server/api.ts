@@ -79,6 +79,7 @@ export interface RejectionView {
   /** Rules that it comes from, the likeliest first. */
   readonly rules: readonly {
     readonly edge: string;
+    readonly operation: string;
     readonly team: string;
     readonly file: string;
     readonly line: number;

@@ -20,7 +20,13 @@ const rejection = {
   version: 'v2',
   detail: 'regex too large',
   rules: [
-    { edge: 'orders->fare', team: 'rides', file: 'policies/teams/rides/rides.rego', line: 3 },
+    {
+      edge: 'orders->fare',
+      operation: 'fare.estimate',
+      team: 'rides',
+      file: 'policies/teams/rides/rides.rego',
+      line: 3,
+    },
   ],
   revision: whole.revision.id,
   atMs: Date.now() - 5_000,

@@ -82,7 +82,9 @@ export function compareResources(
     const key = keyOf(resource);
     const other = usedByKey.get(key);
     const fields = other === undefined ? [] : contentDifferences(resource, other);
-    if (other !== undefined && fields.length === 0) {
+    // Of an extension config that Envoy could not build it shows the refused one, and uses the one
+    // before: what is refused is never equal.
+    if (other !== undefined && fields.length === 0 && status !== 'ERROR') {
       equal[typeUrl] = (equal[typeUrl] ?? 0) + 1;
       continue;
     }

@@ -55,6 +55,7 @@ export function proxyConfig(dump: unknown): ProxyConfig {
   const sections = isObject(dump) && Array.isArray(dump.configs) ? dump.configs : undefined;
   if (sections === undefined) throw new ProxyUnavailableError('the answer is no config dump');
   const used: ProxyResource[] = [];
+  const bootstrapped: ProxyResource[] = [];
   const warming: { typeUrl: string; name: string }[] = [];
   for (const section of sections) {
     if (!isObject(section)) continue;
@@ -63,20 +64,28 @@ export function proxyConfig(dump: unknown): ProxyConfig {
     if (read === undefined) continue;
     const found = read(json);
     used.push(...found.used.flatMap(resourceOf));
+    bootstrapped.push(...found.bootstrapped.flatMap(resourceOf));
     warming.push(...found.warming.flatMap(resourceOf));
   }
-  // Clusters that are not EDS are listed among the endpoints too, with what they were made with.
-  const edsNames = new Set(used.flatMap(endpointsNameOf));
+  // Clusters that are not EDS are listed among the endpoints too, with what they were made with; a
+  // cluster of the bootstrap may be EDS.
+  const edsNames = new Set([...used, ...bootstrapped].flatMap(endpointsNameOf));
   return {
     used: used.filter(({ typeUrl, name }) => typeUrl !== TypeUrl.Endpoint || edsNames.has(name)),
     warming: warming.map(({ typeUrl, name }) => ({ typeUrl, name })),
   };
 }
 
+type Packed = readonly (Any | undefined)[];
+
 interface Section {
-  readonly used: readonly (Any | undefined)[];
-  readonly warming: readonly (Any | undefined)[];
+  readonly used: Packed;
+  readonly warming: Packed;
+  /** Given by the bootstrap, not by xDS. */
+  readonly bootstrapped: Packed;
 }
+
+const none = { warming: [], bootstrapped: [] };
 
 const readers: Readonly<Record<string, (json: JsonObject) => Section>> = {
   ClustersConfigDump: (json) => {
@@ -84,30 +93,31 @@ const readers: Readonly<Record<string, (json: JsonObject) => Section>> = {
     return {
       used: dump.dynamicActiveClusters.map(({ cluster }) => cluster),
       warming: dump.dynamicWarmingClusters.map(({ cluster }) => cluster),
+      bootstrapped: dump.staticClusters.map(({ cluster }) => cluster),
     };
   },
-  EndpointsConfigDump: (json) => ({
-    used: parse(EndpointsConfigDumpSchema, json).dynamicEndpointConfigs.map(
-      ({ endpointConfig }) => endpointConfig,
-    ),
-    warming: [],
-  }),
+  EndpointsConfigDump: (json) => {
+    const dump = parse(EndpointsConfigDumpSchema, json);
+    const configs = [...dump.staticEndpointConfigs, ...dump.dynamicEndpointConfigs];
+    return { ...none, used: configs.map(({ endpointConfig }) => endpointConfig) };
+  },
   ListenersConfigDump: (json) => {
     const { dynamicListeners } = parse(ListenersConfigDumpSchema, json);
     return {
+      ...none,
       used: dynamicListeners.map(({ activeState }) => activeState?.listener),
       warming: dynamicListeners.map(({ warmingState }) => warmingState?.listener),
     };
   },
   RoutesConfigDump: (json) => ({
+    ...none,
     used: parse(RoutesConfigDumpSchema, json).dynamicRouteConfigs.map(
       ({ routeConfig }) => routeConfig,
     ),
-    warming: [],
   }),
   EcdsConfigDump: (json) => ({
+    ...none,
     used: parse(EcdsConfigDumpSchema, json).ecdsFilters.map(({ ecdsFilter }) => ecdsFilter),
-    warming: [],
   }),
 };
 

@@ -1,4 +1,7 @@
+import { X509Certificate } from 'node:crypto';
+import type { PeerCertificate } from 'node:tls';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { platformSpiffeId } from '@dotline/model/spiffe-id';
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import {
   type ClientConfig,
@@ -41,13 +44,20 @@ export class HeldConfigReader {
     private readonly address: string,
     { key, certificate, bundle }: OperatorIdentity,
   ) {
-    const [roots, privateKey, chain] = [bundle, key, certificate].map((pem) => Buffer.from(pem));
-    this.#client = new Client(
-      address,
-      credentials.createSsl(roots ?? null, privateKey ?? null, chain ?? null),
-      // A sidecar of a large mesh may hold more than gRPC's 4 MiB.
-      { 'grpc.max_receive_message_length': -1 },
+    const server = controlPlaneOf(certificate);
+    const channel = credentials.createSsl(
+      Buffer.from(bundle),
+      Buffer.from(key),
+      Buffer.from(certificate),
+      // As for sidecars: who it is counts, not what it is called.
+      { checkServerIdentity: (_host, peer) => checkIdentity(server, peer) },
     );
+    this.#client = new Client(address, channel, {
+      // A sidecar of a large mesh may hold more than gRPC's 4 MiB.
+      'grpc.max_receive_message_length': -1,
+      // An address may not be a server name in TLS (RFC 6066).
+      'grpc.ssl_target_name_override': 'control-plane',
+    });
   }
 
   /**
@@ -90,6 +100,18 @@ export class HeldConfigReader {
       { cause: error },
     );
   }
+}
+
+/** The SPIFFE ID of the control plane in the trust domain of a certificate. */
+function controlPlaneOf(certificate: string): string {
+  const { subjectAltName } = new X509Certificate(certificate);
+  const trustDomain = /URI:spiffe:\/\/([^/,]+)\//.exec(subjectAltName ?? '')?.[1] ?? '';
+  return platformSpiffeId(trustDomain, 'control-plane');
+}
+
+function checkIdentity(expected: string, { subjectaltname = '' }: PeerCertificate) {
+  const isExpected = subjectaltname.split(', ').includes(`URI:${expected}`);
+  return isExpected ? undefined : new Error(`the server is ${subjectaltname}, not ${expected}`);
 }
 
 /** Nothing for a resource that the sidecar asks for and that there is none of. */

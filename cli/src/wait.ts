@@ -1,0 +1,104 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatProblem } from '@dotline/model/mesh-error';
+import type { EnforcementView, LaggingSidecar } from '@dotline/topology-ui/api';
+import colours from 'picocolors';
+import type { Answer } from './commands.js';
+import { age } from './duration.js';
+import { ExitCode } from './exit-code.js';
+import { readApi, UnavailableError } from './page-server-client.js';
+import { rejectionLines } from './proxy-status-answer.js';
+import { typeName } from './resource-type.js';
+
+/** The page server holds one answer back for so long at most. */
+const HELD_BACK_MS_MAX = 25_000;
+const UNAVAILABLE_RETRY_MS = 500;
+
+/**
+ * `dotline wait`: 0 as soon as every sidecar that the revision touches holds it, 1 when some do not
+ * after the time, or when another revision has taken its place.
+ * @throws UnavailableError when no page server answers at first, or at the end of the time
+ */
+export async function waitAnswer(address: string, name: string, forMs: number): Promise<Answer> {
+  const startMs = Date.now();
+  const endMs = startMs + forMs;
+  let view = await ask(address, name, 0);
+  while (isOpen(view) && Date.now() < endMs) {
+    const leftMs = Math.max(0, endMs - Date.now());
+    try {
+      view = await ask(address, name, Math.min(leftMs, HELD_BACK_MS_MAX));
+    } catch (error) {
+      // A page server that starts again is no answer.
+      if (!(error instanceof UnavailableError) || Date.now() >= endMs) throw error;
+      await sleep(Math.min(leftMs, UNAVAILABLE_RETRY_MS));
+    }
+  }
+  return answerOf(view, name, Date.now() - startMs);
+}
+
+function ask(address: string, name: string, waitMs: number): Promise<EnforcementView> {
+  const path = `/api/revisions/${encodeURIComponent(name)}/enforcement?waitMs=${waitMs}`;
+  return readApi(address, path, waitMs);
+}
+
+function isOpen({ state }: EnforcementView): boolean {
+  return state === 'pending' || state === 'unknown';
+}
+
+function answerOf(view: EnforcementView, name: string, tookMs: number): Answer {
+  return {
+    text: lines(view, name, tookMs).join('\n'),
+    value: view,
+    exitCode: view.state === 'enforced' ? ExitCode.ok : ExitCode.no,
+  };
+}
+
+function lines(view: EnforcementView, name: string, tookMs: number): string[] {
+  const { state, revision, live, touched, lagging, problems } = view;
+  const seconds = `${(tookMs / 1000).toFixed(1)} s`;
+  const problemLines = problems.map((problem) => colours.red(formatProblem(problem)));
+  switch (state) {
+    case 'enforced':
+      return [
+        revision === live
+          ? `revision ${revision} is enforced on all ${touched} sidecars that it touches, after ${seconds}`
+          : `revision ${revision} was enforced; ${live} is live now`,
+      ];
+    case 'superseded':
+      return [
+        colours.yellow(
+          `revision ${revision} was replaced by ${live} before all had it; wait for that one`,
+        ),
+      ];
+    case 'unknown':
+      return [
+        colours.yellow(
+          `no revision ${name} has gone live in ${seconds}; live is ${live ?? 'none'}`,
+        ),
+        ...problemLines,
+      ];
+    case 'pending':
+      return [
+        `revision ${revision} is enforced on ${touched - lagging.length} of the ${touched} sidecars that it touches, after ${seconds}`,
+        ...lagging.flatMap(lagLines),
+        ...problemLines,
+      ];
+  }
+}
+
+function lagLines(sidecar: LaggingSidecar): string[] {
+  const { instance, reason, typeUrl, sinceMs, rejection } = sidecar;
+  const nowMs = Date.now();
+  if (rejection !== null) return rejectionLines(instance, rejection, nowMs);
+  const since = sinceMs === null ? '' : ` since ${age(sinceMs, nowMs)}`;
+  const type = typeUrl === null ? '' : `${typeName(typeUrl)} `;
+  const why = {
+    'never-seen': 'its sidecar has never connected',
+    disconnected: `not connected${since}`,
+    rejected: 'refused',
+    unanswered: `${type}not answered${since}`,
+    'not-sent': `${type}not sent yet`,
+    'held-back':
+      'holds all that it was given; the rollout has not come to it, or was stopped by one that refused its part',
+  }[reason];
+  return [colours.yellow(`  ${instance}: ${why}`)];
+}
