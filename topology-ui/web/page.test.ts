@@ -247,6 +247,44 @@ describe('the graph', () => {
     );
     expect(await page.locator('.live-state').textContent()).toContain('Figures incomplete');
   });
+
+  it('says which rule came to something that sidecars refuse', async () => {
+    await open('#/graph');
+    server.setGraph((graph) => ({
+      ...graph,
+      services: graph.services.map((service) => ({
+        ...service,
+        instances: service.instances.map((instance) => ({
+          ...instance,
+          sidecar: {
+            ...instance.sidecar,
+            rejected:
+              service.name === 'fare'
+                ? [
+                    {
+                      resource: 'inbound-authorization',
+                      detail: `regex '${'/[^/]+'.repeat(150)}' is too large`,
+                      revision: '7c1d0e9a42bf',
+                      team: 'pricing',
+                      file: 'policies/teams/pricing/pricing.rego',
+                      line: 7,
+                    },
+                  ]
+                : [],
+          },
+        })),
+      })),
+    }));
+    const banner = page.locator('.banner.danger');
+    await banner.waitFor();
+    const text = await banner.textContent();
+    expect(text).toContain('Refused by 2 sidecars');
+    expect(text).toContain('policies/teams/pricing/pricing.rego:7 of team pricing');
+    expect(text).toContain('fare-1, fare-2 refuse inbound-authorization of revision 7c1d0e9a42bf');
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
+      await page.evaluate(() => window.innerWidth),
+    );
+  });
 });
 
 describe('without a mouse', () => {

@@ -1,12 +1,17 @@
 import { ProblemList } from '../components/problem-list.js';
+import { RejectionList } from '../components/rejection-list.js';
 import { trafficProblem } from '../live/store.js';
 import { useStore } from '../live/store-context.js';
 import { plural } from '../view-model/format.js';
+import { rejectionGroups } from '../view-model/rejections.js';
 
-/** What is wrong in the mesh directory, and what of the picture is missing. */
+/** What is wrong in the mesh directory, what sidecars refuse, and what of the picture is missing. */
 export function ProblemsBanner() {
   const store = useStore();
-  const problems = store.graph.value?.problems ?? [];
+  const graph = store.graph.value;
+  const problems = graph?.problems ?? [];
+  const refused = graph === null ? [] : rejectionGroups(graph);
+  const refusing = new Set(refused.flatMap(({ sidecars }) => sidecars)).size;
   const traffic = trafficProblem(store);
   const { state, reason } = store.connection.value;
   return (
@@ -18,6 +23,15 @@ export function ProblemsBanner() {
             live.
           </summary>
           <ProblemList problems={problems} />
+        </details>
+      )}
+      {refused.length > 0 && (
+        <details class="banner danger" role="alert" open={refused.length <= 3}>
+          <summary>
+            Refused by {plural(refusing, 'sidecar')}, with the version before still in use there;
+            everything else goes on.
+          </summary>
+          <RejectionList groups={refused} />
         </details>
       )}
       {traffic !== null && state === 'live' && (

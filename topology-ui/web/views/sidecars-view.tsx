@@ -98,12 +98,20 @@ const columns: readonly Column<SidecarView>[] = [
         <ul class="problems">
           {sidecar.rejected.map((rejection) => (
             <li key={rejection.resource}>
-              <code>{rejection.resource}</code> {rejection.detail}
+              <code>{rejection.resource}</code> <span class="words">{rejection.detail}</span>
               {rejection.file !== undefined && (
-                <code>
+                <>
                   {' '}
-                  {rejection.file}:{rejection.line ?? 1}
-                </code>
+                  <code>
+                    {rejection.file}:{rejection.line ?? 1}
+                  </code>{' '}
+                  of team {rejection.team}
+                </>
+              )}
+              {rejection.revision !== undefined && (
+                <>
+                  , since revision <code>{rejection.revision}</code>
+                </>
               )}
             </li>
           ))}
