@@ -22,6 +22,7 @@ const house = {
   services: [],
   runner: ['local-parts', 'model', 'sidecar-config'],
   cli: ['local-parts', 'model', 'policies', 'control-plane', 'runner', 'topology-ui'],
+  bench: ['local-parts', 'model', 'envoy-control-plane-ts'],
 };
 const workspaces = Object.keys(house);
 const TEST_CODE = '(\\.test\\.ts$|/(testing|test-support)/)';

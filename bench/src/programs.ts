@@ -1,0 +1,35 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const benchDirectory = dirname(dirname(fileURLToPath(import.meta.url)));
+/** What is built and downloaded; git ignores it. */
+export const cacheDirectory = join(dirname(benchDirectory), '.dotline', 'bench');
+
+/** A program of the benchmark could not be built; its compiler has said why. */
+export class BuildError extends Error {
+  override readonly name = 'BuildError';
+  constructor(readonly program: string) {
+    super(`${program} could not be built; what Go said is above. Go 1.26 or newer is needed.`);
+  }
+}
+
+/**
+ * Builds a Go program of `go/` or `istio/` (seconds when it is built already).
+ * @returns its path
+ * @throws BuildError
+ */
+export function buildGo(module: 'go' | 'istio', program: string): string {
+  mkdirSync(cacheDirectory, { recursive: true });
+  const output = join(cacheDirectory, program);
+  process.stderr.write(`Building ${program} …\n`);
+  const { status } = spawnSync('go', ['build', '-o', output, `./cmd/${program}`], {
+    cwd: join(benchDirectory, module),
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (status !== 0) {
+    throw new BuildError(program);
+  }
+  return output;
+}
