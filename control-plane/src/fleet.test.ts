@@ -20,7 +20,7 @@ describe('a fleet', () => {
   it('gives every sidecar its first revision at once', async () => {
     const { fleet, cache } = makeFleet();
     await fleet.setRevision(revision([AB]));
-    expect(cache.nodeIds().sort()).toEqual(['a-1', 'b-1', 'b-2', 'c-1']);
+    expect(cache.groups().sort()).toEqual(['a-1', 'b-1', 'b-2', 'c-1']);
     expect(fleet.placedRevision).toBe(revision([AB]).id);
     expect([...(cache.get('a-1', TypeUrl.Cluster)?.resources.keys() ?? [])]).toContain('b');
     expect([...(cache.get('c-1', TypeUrl.Cluster)?.resources.keys() ?? [])]).not.toContain('b');
@@ -96,7 +96,7 @@ describe('a fleet', () => {
     expect(cache.get('a-1', TypeUrl.Endpoint)?.resources.get('b')?.version).not.toBe(before);
 
     fleet.setInstances(draining.filter(({ id }) => id !== 'b-2'));
-    expect(cache.nodeIds()).not.toContain('b-2');
+    expect(cache.groups()).not.toContain('b-2');
   });
 
   it('leaves nothing to the sidecar of a service that left the mesh', async () => {
@@ -129,7 +129,7 @@ function makeFleet(outcome: () => StepOutcome = () => 'held') {
     Object.values(TypeUrl).map((type) => [type, cache.get(node, type)?.version] as const);
   const fleet = new Fleet({
     cache: {
-      nodeIds: () => cache.nodeIds(),
+      groups: () => cache.groups(),
       clearSnapshot: (node) => cache.clearSnapshot(node),
       setSnapshot: (node, snapshot) => {
         const before = new Map(versions(node));

@@ -1,10 +1,19 @@
 import type { Instance } from '@dotline/model/instance';
 import type { Revision } from '@dotline/model/revision';
 import { inSpan } from '@dotline/platform-process/span';
-import { INBOUND_AUTHORIZATION, ListenerName } from '@dotline/sidecar-config/names';
-import { KeptParts, meshResources } from '@dotline/sidecar-config/sidecar-resources';
+import { ListenerName } from '@dotline/sidecar-config/names';
+import {
+  KeptParts,
+  meshResources,
+  type SidecarSnapshot,
+} from '@dotline/sidecar-config/sidecar-resources';
 import { type Context, context } from '@opentelemetry/api';
-import { type Snapshot, type SnapshotCache, TypeUrl } from 'envoy-control-plane-ts';
+import {
+  type ResourceSet,
+  type SnapshotCache,
+  TypeUrl,
+  withResource,
+} from 'envoy-control-plane-ts';
 import type { Logger } from 'pino';
 import { isRevocation, rolloutSteps, type Stage, touchedServices } from './rollout-plan.js';
 import { SingleFlight } from './single-flight.js';
@@ -16,7 +25,7 @@ const STEP_WAIT_MS = 200;
 export type StepOutcome = 'held' | 'late' | 'rejected';
 
 export interface FleetParts {
-  readonly cache: Pick<SnapshotCache, 'setSnapshot' | 'clearSnapshot' | 'nodeIds'>;
+  readonly cache: Pick<SnapshotCache, 'setSnapshot' | 'clearSnapshot' | 'groups'>;
   readonly telemetry: Parameters<typeof meshResources>[0]['telemetry'];
   /** Waits until the connected ones of these sidecars hold what the cache has for them. */
   readonly settled: (nodeIds: readonly string[], waitMs: number) => Promise<StepOutcome>;
@@ -153,21 +162,18 @@ export class Fleet {
 }
 
 /** One snapshot with the inbound side of another. */
-function compose(rest: Snapshot, inbound: Snapshot | undefined): Snapshot {
+function compose(rest: SidecarSnapshot, inbound: SidecarSnapshot | undefined): SidecarSnapshot {
   if (inbound === undefined) return rest;
-  const isInbound = {
-    [TypeUrl.Route]: ListenerName.inbound,
-    [TypeUrl.ExtensionConfig]: INBOUND_AUTHORIZATION,
+  return {
+    ...rest,
+    [TypeUrl.Route]: withInboundRoutes(rest, inbound),
+    [TypeUrl.ExtensionConfig]: inbound[TypeUrl.ExtensionConfig],
   };
-  const composed: Snapshot = { ...rest };
-  for (const typeUrl of [TypeUrl.Route, TypeUrl.ExtensionConfig] as const) {
-    const name = isInbound[typeUrl];
-    composed[typeUrl] = [
-      ...(rest[typeUrl] ?? []).filter((resource) => resource.name !== name),
-      ...(inbound[typeUrl] ?? []).filter((resource) => resource.name === name),
-    ];
-  }
-  return composed;
+}
+
+function withInboundRoutes(rest: SidecarSnapshot, inbound: SidecarSnapshot): ResourceSet {
+  const routes = inbound[TypeUrl.Route].resources.get(ListenerName.inbound);
+  return routes === undefined ? rest[TypeUrl.Route] : withResource(rest[TypeUrl.Route], routes);
 }
 
 function isSame(a: Instance, b: Instance): boolean {

@@ -23,6 +23,8 @@ import { TypeUrl } from './type-url.js';
 /** An open stream. */
 export interface ConnectedClient {
   readonly stream: { readonly streamId: number; readonly node: Node };
+  /** The name by which the source knows what it may see. */
+  readonly group: string;
   status(): readonly TypeStatus[];
 }
 
@@ -38,14 +40,18 @@ export function clientConfigs(
 ): ClientConfig[] {
   const matches = nodeTest(request.nodeMatchers);
   const nodes = new Map<string, Node>();
-  for (const id of source.nodeIds?.() ?? []) {
-    nodes.set(id, create(NodeSchema, { id }));
-  }
   const streams = new Map<string, ConnectedClient[]>();
+  const connected = new Set<string>();
   for (const client of clients) {
     const { node } = client.stream;
     nodes.set(node.id, node);
     streams.set(node.id, [...(streams.get(node.id) ?? []), client]);
+    connected.add(client.group);
+  }
+  for (const id of source.groups?.() ?? []) {
+    if (!connected.has(id)) {
+      nodes.set(id, create(NodeSchema, { id }));
+    }
   }
   const matching = [...nodes.values()].filter(matches).sort((a, b) => (a.id < b.id ? -1 : 1));
   return matching.map((node) =>
@@ -67,11 +73,11 @@ function configsOf(
   source: ResourceSource,
 ): ClientConfig_GenericXdsConfig[] {
   // A client that has just come back may still have its old stream too: the newest one counts.
-  const types = streams
-    ?.toSorted((a, b) => b.stream.streamId - a.stream.streamId)
-    .flatMap((client) => client.status());
+  const newestFirst = streams?.toSorted((a, b) => b.stream.streamId - a.stream.streamId);
+  const types = newestFirst?.flatMap((client) => client.status());
+  const group = newestFirst?.[0]?.group ?? nodeId;
   return Object.values(TypeUrl).flatMap((typeUrl) => {
-    const set = source.get(nodeId, typeUrl);
+    const set = source.get(group, typeUrl);
     if (types === undefined) {
       return [...(set?.resources.values() ?? [])].map((held) =>
         genericConfig(typeUrl, held.name, held, statuses.unknown),

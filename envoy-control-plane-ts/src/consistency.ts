@@ -1,5 +1,5 @@
 import { type Reference, referencesOf } from './references.js';
-import type { Snapshot } from './snapshot-cache.js';
+import { resourcesOf, type Snapshot } from './snapshot-cache.js';
 import { TypeUrl } from './type-url.js';
 
 /** A place where a snapshot does not hold together. */
@@ -23,12 +23,15 @@ export function inconsistencies(snapshot: Snapshot): Inconsistency[] {
   const present = new Set<string>();
   const wanted = new Set<string>();
   for (const typeUrl of referenced) {
-    for (const { name } of snapshot[typeUrl] ?? []) {
+    for (const { name } of resourcesOf(snapshot, typeUrl)) {
       present.add(key({ typeUrl, name }));
     }
   }
   const found: Inconsistency[] = [];
-  const roots = [...(snapshot[TypeUrl.Cluster] ?? []), ...(snapshot[TypeUrl.Listener] ?? [])];
+  const roots = [
+    ...resourcesOf(snapshot, TypeUrl.Cluster),
+    ...resourcesOf(snapshot, TypeUrl.Listener),
+  ];
   for (const root of roots) {
     for (const to of referencesOf(root)) {
       wanted.add(key(to));
@@ -38,7 +41,7 @@ export function inconsistencies(snapshot: Snapshot): Inconsistency[] {
     }
   }
   for (const typeUrl of referenced) {
-    for (const { name } of snapshot[typeUrl] ?? []) {
+    for (const { name } of resourcesOf(snapshot, typeUrl)) {
       if (!wanted.has(key({ typeUrl, name }))) {
         found.push({ kind: 'unreferenced', resource: { typeUrl, name } });
       }

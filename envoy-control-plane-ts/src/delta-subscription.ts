@@ -37,6 +37,7 @@ type Held = string | typeof owed | typeof absent;
  * brackets.
  */
 export class DeltaSubscription implements Subscription<DeltaRequest> {
+  namesVersion = 0;
   #started = false;
   #wildcard = false;
   /** A response is due even if there is nothing to say. */
@@ -81,6 +82,9 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     // nonce plays no part, and one that belongs to another type or stream does no harm.
     if (first) {
       this.#start(request);
+    }
+    if (first || subscribe.length > 0 || unsubscribe.length > 0) {
+      this.namesVersion += 1;
     }
     for (const name of subscribe) {
       this.#subscribe(name, first);

@@ -31,6 +31,7 @@ import type { Authorizer, Limits } from './xds-server-options.js';
 /** What the streams of a server share. */
 export interface CallOptions extends Limits {
   readonly source: ResourceSource;
+  readonly groupOf: (node: Node) => string;
   readonly hooks: Hooks;
   readonly authorize: Authorizer | undefined;
   readonly notReady: () => string | undefined;
@@ -193,13 +194,15 @@ export class DiscoveryCall {
       peer,
       node,
     };
-    const { source, hooks, responseBytesMax, phaseWaitMs, encoders, pushes } = this.#options;
+    const { source, groupOf, hooks, responseBytesMax, phaseWaitMs, encoders, pushes } =
+      this.#options;
     return new StreamSession({
       subscription: variant.subscription,
       encoder: encoders[this.#method.variant],
       pushes,
       stream,
       source,
+      group: groupOf(node),
       hooks,
       responseBytesMax,
       phaseWaitMs,

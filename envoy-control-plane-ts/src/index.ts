@@ -23,6 +23,8 @@ export type {
   StatusEvent,
   StreamInfo,
 } from './hooks.js';
+export { LinearCache } from './linear-cache.js';
+export { MuxCache } from './mux-cache.js';
 export type { Peer } from './peer.js';
 export type { Reference } from './references.js';
 export {
@@ -37,9 +39,17 @@ export {
   emptyResourceSet,
   type ResourceSet,
   resourceSet,
+  withoutResource,
+  withResource,
 } from './resource-set.js';
-export type { ResourceSource } from './resource-source.js';
-export { MisplacedResourceError, type Snapshot, SnapshotCache } from './snapshot-cache.js';
+export type { ResourceSource, Watch } from './resource-source.js';
+export {
+  MisplacedResourceError,
+  type ResourceChanges,
+  type Snapshot,
+  SnapshotCache,
+  type SnapshotCacheOptions,
+} from './snapshot-cache.js';
 export type {
   NodeStatus,
   NodeSummary,

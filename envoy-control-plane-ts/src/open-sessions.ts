@@ -1,6 +1,6 @@
 import type { StreamSession } from './stream-session.js';
 
-type Session = Pick<StreamSession<never>, 'nodeId' | 'stream' | 'status' | 'summary'>;
+type Session = Pick<StreamSession<never>, 'nodeId' | 'group' | 'stream' | 'status' | 'summary'>;
 
 /** The streams that have been let in, by node. */
 export class OpenSessions {

@@ -14,7 +14,7 @@ import { ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb.js';
 import { RouteConfigurationSchema } from './gen/envoy/config/route/v3/route_pb.js';
 import { registry } from './gen/registry.js';
 import type { NackEvent } from './hooks.js';
-import { type Snapshot, SnapshotCache } from './snapshot-cache.js';
+import { resourcesOf, type Snapshot, SnapshotCache } from './snapshot-cache.js';
 import type { ResourceStatus } from './status.js';
 import { TestAuthority } from './testing/certificates.js';
 import {
@@ -287,7 +287,7 @@ describe.each(['DELTA_GRPC', 'GRPC'] as const)('a real Envoy over %s', (apiType)
       ...hello('two'),
       [TypeUrl.Cluster]: [cluster('hello'), cluster('spare'), badCluster('bad'), cluster('new')],
       [TypeUrl.Endpoint]: [
-        ...(hello()[TypeUrl.Endpoint] ?? []),
+        ...resourcesOf(hello(), TypeUrl.Endpoint),
         endpoints('bad', backendPort),
         endpoints('new', backendPort),
       ],
@@ -402,9 +402,11 @@ function comparable(dump: readonly DumpedResource[]): string[] {
 }
 
 function comparableSnapshot(snapshot: Snapshot): string[] {
-  const lines = (snapshot[TypeUrl.Endpoint] ?? []).map(({ name }) => `endpoint ${name} active`);
+  const lines = [...resourcesOf(snapshot, TypeUrl.Endpoint)].map(
+    ({ name }) => `endpoint ${name} active`,
+  );
   for (const { kind, typeUrl } of kinds) {
-    for (const { name, value } of snapshot[typeUrl] ?? []) {
+    for (const { name, value } of resourcesOf(snapshot, typeUrl)) {
       lines.push(`${kind} ${name} active ${Buffer.from(value).toString('base64')}`);
     }
   }

@@ -23,7 +23,7 @@ describe('a name that the node may not have', () => {
     ]);
     const cache: ResourceSource = {
       get: (_node, typeUrl) => sets.get(typeUrl),
-      watch: () => () => undefined,
+      watch: () => ({ close: () => undefined }),
       whyMissing: (_node, _typeUrl, name) => (name === 'payment' ? denial : undefined),
     };
     server = new XdsServer({ cache, credentials: ServerCredentials.createInsecure() });

@@ -11,7 +11,12 @@ export interface ResourceSet {
    * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#ack-nack-and-resource-type-instance-version
    */
   readonly version: string;
+  /** What changed since an earlier set, for sets that know without comparing all of both. */
+  readonly changesSince?: (earlier: ResourceSet) => Differences | undefined;
 }
+
+/** Names whose resource differs, each with the version that it had before; `undefined`: none. */
+export type Differences = ReadonlyMap<string, string | undefined>;
 
 /** Two resources of one type have the same name; a client would reject such a response. */
 export class DuplicateResourceError extends Error {
@@ -36,12 +41,22 @@ export function resourceSet(resources: Iterable<TypedResource>): ResourceSet {
   return { resources: byName, version: versionOf(byName.values()) };
 }
 
+/** The version that a set has after a change of one resource; `undefined`: there is none. */
+export function versionAfter(
+  version: string,
+  before: TypedResource | undefined,
+  after: TypedResource | undefined,
+): string {
+  const less = before === undefined ? 0n : fingerprintOf(before);
+  const more = after === undefined ? 0n : fingerprintOf(after);
+  return versionOfSum(sumOf(version) - less + more);
+}
+
 /** The set with this resource in place of the one of its name, if there is one. */
 export function withResource(set: ResourceSet, resource: TypedResource): ResourceSet {
   const before = set.resources.get(resource.name);
   const resources = new Map(set.resources).set(resource.name, resource);
-  const sum = sumOf(set.version) - (before ? fingerprintOf(before) : 0n) + fingerprintOf(resource);
-  return { resources, version: versionOfSum(sum) };
+  return { resources, version: versionAfter(set.version, before, resource) };
 }
 
 /** The set without the resource of this name. */
@@ -52,11 +67,8 @@ export function withoutResource(set: ResourceSet, name: string): ResourceSet {
   }
   const resources = new Map(set.resources);
   resources.delete(name);
-  return { resources, version: versionOfSum(sumOf(set.version) - fingerprintOf(before)) };
+  return { resources, version: versionAfter(set.version, before, undefined) };
 }
-
-/** Names whose resource differs, each with the version that it had before; `undefined`: none. */
-export type Differences = ReadonlyMap<string, string | undefined>;
 
 /** Made once for each set: many streams go from one set to the next together. */
 const knownDifferences = new WeakMap<ResourceSet, { from: string; differences: Differences }>();
@@ -67,6 +79,13 @@ export function differences(from: ResourceSet, to: ResourceSet): Differences {
   if (known?.from === from.version) {
     return known.differences;
   }
+  const found = to.changesSince?.(from) ?? compared(from, to);
+  // By version: a reference to the older set would keep the whole line of sets alive.
+  knownDifferences.set(to, { from: from.version, differences: found });
+  return found;
+}
+
+function compared(from: ResourceSet, to: ResourceSet): Differences {
   const found = new Map<string, string | undefined>();
   for (const [name, { version }] of to.resources) {
     const before = from.resources.get(name)?.version;
@@ -79,8 +98,6 @@ export function differences(from: ResourceSet, to: ResourceSet): Differences {
       found.set(name, version);
     }
   }
-  // By version: a reference to the older set would keep the whole line of sets alive.
-  knownDifferences.set(to, { from: from.version, differences: found });
   return found;
 }
 

@@ -1,10 +1,28 @@
 import type { TypedResource } from './resource.js';
-import { emptyResourceSet, type ResourceSet, resourceSet } from './resource-set.js';
-import type { ResourceSource } from './resource-source.js';
+import {
+  emptyResourceSet,
+  type ResourceSet,
+  resourceSet,
+  versionOf,
+  withoutResource,
+  withResource,
+} from './resource-set.js';
+import type { ResourceSource, Watch } from './resource-source.js';
+import type { ResourceProblem } from './subscription.js';
 import { TypeUrl } from './type-url.js';
+import { Watchers } from './watchers.js';
 
-/** Everything that one node may see. A type that is left out has no resources. */
-export type Snapshot = Partial<Record<TypeUrl, readonly TypedResource[]>>;
+/**
+ * Everything that a group of nodes may see. A type that is left out has no resources. Make a
+ * `ResourceSet` of what many snapshots share: then it costs each of them nothing.
+ */
+export type Snapshot = Partial<Record<TypeUrl, readonly TypedResource[] | ResourceSet>>;
+
+/** The resources of one type in a snapshot. */
+export function resourcesOf(snapshot: Snapshot, typeUrl: TypeUrl): Iterable<TypedResource> {
+  const given = snapshot[typeUrl] ?? [];
+  return isSet(given) ? given.resources.values() : given;
+}
 
 /** A snapshot lists a resource under a type that is not its own. */
 export class MisplacedResourceError extends Error {
@@ -17,77 +35,154 @@ export class MisplacedResourceError extends Error {
   }
 }
 
-type Sets = ReadonlyMap<TypeUrl, ResourceSet>;
+export interface SnapshotCacheOptions {
+  /** See `ResourceSource.whyMissing`. */
+  readonly whyMissing?: (
+    group: string,
+    typeUrl: TypeUrl,
+    name: string,
+  ) => ResourceProblem | undefined;
+}
+
+/** What changes at once; names in both lists are set. */
+export interface ResourceChanges {
+  readonly set?: readonly TypedResource[];
+  readonly remove?: readonly { readonly typeUrl: TypeUrl; readonly name: string }[];
+}
 
 /**
- * Holds one snapshot for each node id and tells the streams of a node when a type of its snapshot
- * has really changed. Resources are shared between snapshots, not copied.
+ * Holds one snapshot for each node, or for each group of nodes (see `XdsServerOptions.groupOf`), and
+ * tells streams when a type of their snapshot has really changed. Resources are shared between
+ * snapshots, not copied, and so are equal sets of them.
  */
 export class SnapshotCache implements ResourceSource {
-  readonly #snapshots = new Map<string, Sets>();
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly whyMissing?: NonNullable<SnapshotCacheOptions['whyMissing']>;
+  readonly #snapshots = new Map<string, ReadonlyMap<TypeUrl, ResourceSet>>();
+  readonly #watchers = new Watchers();
+  readonly #shared = new SharedSets();
+
+  constructor({ whyMissing }: SnapshotCacheOptions = {}) {
+    if (whyMissing !== undefined) {
+      this.whyMissing = whyMissing;
+    }
+  }
 
   /**
-   * Replaces what the node may see. Streams are told only if the resources of some type differ
+   * Replaces what the group may see. Streams are told only if the resources of some type differ
    * from before; types whose resources are equal keep their version.
    * @throws DuplicateResourceError, MisplacedResourceError; the old snapshot then stays.
    */
-  setSnapshot(nodeId: string, snapshot: Snapshot): void {
-    const before = this.#snapshots.get(nodeId);
-    const after = new Map<TypeUrl, ResourceSet>();
-    let changed = before === undefined;
-    for (const typeUrl of Object.values(TypeUrl)) {
-      const set = typedSet(typeUrl, snapshot[typeUrl] ?? []);
-      const old = before?.get(typeUrl);
-      const same = old?.version === set.version;
-      after.set(typeUrl, same && old !== undefined ? old : set);
-      changed ||= !same;
-    }
-    if (changed) {
-      this.#snapshots.set(nodeId, after);
-      this.#notify(nodeId);
-    }
+  setSnapshot(group: string, snapshot: Snapshot): void {
+    const sets = Object.values(TypeUrl).map((typeUrl) => {
+      const given = snapshot[typeUrl] ?? [];
+      return [typeUrl, isSet(given) ? given : this.#shared.of(typeUrl, given)] as const;
+    });
+    this.#replace(group, new Map(sets));
   }
 
   /**
-   * Forgets the node. Its streams stay open and are sent nothing, so the node keeps what it has;
-   * to take resources away, set a snapshot without them.
+   * Changes single resources of a group and leaves the others as they are. A group without snapshot
+   * gets one in which only the types that are named here are known.
    */
-  clearSnapshot(nodeId: string): void {
-    this.#snapshots.delete(nodeId);
+  update(group: string, { set = [], remove = [] }: ResourceChanges): void {
+    const after = new Map(this.#snapshots.get(group));
+    for (const { typeUrl, name } of remove) {
+      after.set(typeUrl, withoutResource(after.get(typeUrl) ?? emptyResourceSet, name));
+    }
+    for (const resource of set) {
+      const { typeUrl, name, version } = resource;
+      const before = after.get(typeUrl) ?? emptyResourceSet;
+      if (before.resources.get(name)?.version !== version) {
+        after.set(typeUrl, withResource(before, resource));
+      }
+    }
+    this.#replace(group, after);
   }
 
-  /** The ids of the nodes that have a snapshot. */
-  nodeIds(): string[] {
+  setResource(group: string, resource: TypedResource): void {
+    this.update(group, { set: [resource] });
+  }
+
+  removeResource(group: string, typeUrl: TypeUrl, name: string): void {
+    this.update(group, { remove: [{ typeUrl, name }] });
+  }
+
+  getResource(group: string, typeUrl: TypeUrl, name: string): TypedResource | undefined {
+    return this.get(group, typeUrl)?.resources.get(name);
+  }
+
+  /**
+   * Forgets the group. Its streams stay open and are sent nothing, so its nodes keep what they have;
+   * to take resources away, set a snapshot without them.
+   */
+  clearSnapshot(group: string): void {
+    this.#snapshots.delete(group);
+  }
+
+  /** The groups that have a snapshot: ids of nodes, unless `XdsServerOptions.groupOf` says otherwise. */
+  groups(): string[] {
     return [...this.#snapshots.keys()];
   }
 
-  get(nodeId: string, typeUrl: TypeUrl): ResourceSet | undefined {
-    return this.#snapshots.get(nodeId)?.get(typeUrl);
+  get(group: string, typeUrl: TypeUrl): ResourceSet | undefined {
+    return this.#snapshots.get(group)?.get(typeUrl);
   }
 
-  watch(nodeId: string, changed: () => void): () => void {
-    const watchers = this.#watchers.get(nodeId) ?? new Set();
-    this.#watchers.set(nodeId, watchers.add(changed));
-    return () => {
-      watchers.delete(changed);
-      if (watchers.size === 0 && this.#watchers.get(nodeId) === watchers) {
-        this.#watchers.delete(nodeId);
-      }
-    };
+  watch(group: string, changed: () => void): Watch {
+    this.#watchers.add(group, changed);
+    return { close: () => this.#watchers.delete(group, changed) };
   }
 
-  #notify(nodeId: string): void {
-    for (const changed of [...(this.#watchers.get(nodeId) ?? [])]) {
-      changed();
+  #replace(group: string, sets: ReadonlyMap<TypeUrl, ResourceSet>): void {
+    const before = this.#snapshots.get(group);
+    const after = new Map<TypeUrl, ResourceSet>();
+    let changed = before === undefined;
+    for (const [typeUrl, set] of sets) {
+      const old = before?.get(typeUrl);
+      const same = old !== undefined && old.version === set.version;
+      after.set(typeUrl, same ? old : set);
+      changed ||= !same;
+    }
+    if (changed) {
+      this.#snapshots.set(group, after);
+      this.#watchers.tell(group);
     }
   }
 }
 
-function typedSet(typeUrl: TypeUrl, resources: readonly TypedResource[]): ResourceSet {
-  const misplaced = resources.find((resource) => resource.typeUrl !== typeUrl);
-  if (misplaced !== undefined) {
-    throw new MisplacedResourceError(typeUrl, misplaced);
+function isSet(given: readonly TypedResource[] | ResourceSet): given is ResourceSet {
+  return 'resources' in given;
+}
+
+/**
+ * Equal lists of resources as one set, so that what is worked out for a set is worked out once for
+ * all snapshots that hold it. Lets go of sets that no snapshot and no stream holds any more.
+ */
+class SharedSets {
+  readonly #byContent = new Map<string, WeakRef<ResourceSet>>();
+  readonly #gone = new FinalizationRegistry<string>((key) => {
+    if (this.#byContent.get(key)?.deref() === undefined) {
+      this.#byContent.delete(key);
+    }
+  });
+
+  /** @throws DuplicateResourceError, MisplacedResourceError */
+  of(typeUrl: TypeUrl, resources: readonly TypedResource[]): ResourceSet {
+    if (resources.length === 0) {
+      return emptyResourceSet;
+    }
+    const misplaced = resources.find((resource) => resource.typeUrl !== typeUrl);
+    if (misplaced !== undefined) {
+      throw new MisplacedResourceError(typeUrl, misplaced);
+    }
+    const key = `${typeUrl} ${versionOf(resources)}`;
+    const known = this.#byContent.get(key)?.deref();
+    if (known !== undefined && known.resources.size === resources.length) {
+      return known;
+    }
+    const set = resourceSet(resources);
+    this.#byContent.set(key, new WeakRef(set));
+    this.#gone.register(set, key);
+    return set;
   }
-  return resources.length === 0 ? emptyResourceSet : resourceSet(resources);
 }

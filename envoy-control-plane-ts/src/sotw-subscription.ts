@@ -27,6 +27,7 @@ export interface SotwRequest {
  * brackets.
  */
 export class SotwSubscription implements Subscription<SotwRequest> {
+  namesVersion = 0;
   #started = false;
   /** True once a name was asked for; from then on an empty list means "nothing". */
   #named = false;
@@ -76,6 +77,7 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     }
     if (!this.#started) {
       this.#started = true;
+      this.namesVersion += 1;
       this.#claimedVersion = request.version;
       // Clients wait for a first answer even when there are no clusters or listeners at all.
       this.#owed = isRootType(this.typeUrl);
@@ -174,6 +176,9 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     // available; at that point, clearing the list … is interpreted as an unsubscription" [How the
     // client specifies what resources to return]. Wildcards are for clusters and listeners; an
     // empty list of any other type asks for nothing.
+    if (!isSame(this.#names, names)) {
+      this.namesVersion += 1;
+    }
     if (!this.#named && names.length === 0) {
       this.#wildcard = isRootType(this.typeUrl);
       return;
@@ -333,4 +338,8 @@ export class SotwSubscription implements Subscription<SotwRequest> {
       this.#held.set(resource.name, resource);
     }
   }
+}
+
+function isSame(before: ReadonlySet<string>, names: readonly string[]): boolean {
+  return before.size === names.length && names.every((name) => before.has(name));
 }

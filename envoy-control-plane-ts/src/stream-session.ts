@@ -6,7 +6,7 @@ import type { PushQueue } from './push-queue.js';
 import { referencesOf } from './references.js';
 import type { TypedResource } from './resource.js';
 import type { ResourceSet } from './resource-set.js';
-import type { ResourceSource } from './resource-source.js';
+import type { ResourceSource, Watch } from './resource-source.js';
 import type { ResponseEncoder } from './response-encoder.js';
 import { type TypeStatus, TypeStatusBoard, type TypeSummary } from './status.js';
 import type { Answer, NextOptions, Subscription, Update } from './subscription.js';
@@ -18,6 +18,8 @@ export interface SessionOptions<Request> {
   readonly pushes: PushQueue;
   readonly stream: StreamInfo;
   readonly source: ResourceSource;
+  /** The name by which the source knows what this client may see. */
+  readonly group: string;
   readonly hooks: Hooks;
   /** Writes one message; calls `flushed` when the transport can take the next. */
   readonly write: (message: Buffer, flushed: () => void) => void;
@@ -53,7 +55,7 @@ export class StreamSession<Request> {
   /** The same, in the order of `updatePhases` and of `removalOrder`. */
   #phases: readonly (readonly TypeState<Request>[])[] = [];
   #removals: readonly TypeState<Request>[] = [];
-  readonly #unwatch: () => void;
+  readonly #watch: Watch;
   /** Names of endpoints that must follow clusters which have just been sent. */
   readonly #endpointsDue = new Set<string>();
   #nonce = 0;
@@ -73,11 +75,15 @@ export class StreamSession<Request> {
   constructor(options: SessionOptions<Request>) {
     this.#options = options;
     this.#gates = updatePhases.map(() => new PhaseGate(options.phaseWaitMs, this.#push));
-    this.#unwatch = options.source.watch(this.nodeId, () => options.pushes.add(this.#push));
+    this.#watch = options.source.watch(options.group, () => options.pushes.add(this.#push));
   }
 
   get nodeId(): string {
     return this.#options.stream.node.id;
+  }
+
+  get group(): string {
+    return this.#options.group;
   }
 
   get stream(): StreamInfo {
@@ -87,7 +93,11 @@ export class StreamSession<Request> {
   request(typeUrl: TypeUrl, request: Request): void {
     const { hooks, stream } = this.#options;
     const state = this.#type(typeUrl);
+    const { namesVersion } = state.subscription;
     const answers = state.subscription.apply(request);
+    if (state.subscription.namesVersion !== namesVersion) {
+      this.#watch.interest?.(typeUrl, state.subscription.names());
+    }
     this.#idle &&= state.subscription.settled;
     this.#renewDueEndpoints();
     const now = Date.now();
@@ -130,7 +140,7 @@ export class StreamSession<Request> {
 
   close(): void {
     this.#closed = true;
-    this.#unwatch();
+    this.#watch.close();
     this.#options.pushes.remove(this.#push);
     this.#heartbeats.stop();
     for (const gate of this.#gates) {
@@ -197,7 +207,7 @@ export class StreamSession<Request> {
       this.#endpointsDue.clear();
       return;
     }
-    const known = this.#options.source.get(this.nodeId, TypeUrl.Endpoint)?.resources;
+    const known = this.#options.source.get(this.#options.group, TypeUrl.Endpoint)?.resources;
     for (const name of this.#endpointsDue) {
       if (!known?.has(name)) {
         this.#endpointsDue.delete(name);
@@ -255,7 +265,7 @@ export class StreamSession<Request> {
 
   #next(state: TypeState<Request>, options: NextOptions): Update | undefined {
     const { typeUrl, subscription, seen } = state;
-    const set = this.#options.source.get(this.nodeId, typeUrl);
+    const set = this.#options.source.get(this.#options.group, typeUrl);
     if (set === undefined || (set === seen && subscription.settled)) {
       return undefined;
     }
@@ -280,9 +290,9 @@ export class StreamSession<Request> {
     if (known !== undefined) {
       return known;
     }
-    const { subscription, source, responseBytesMax: maxBytes } = this.#options;
+    const { subscription, source, group, responseBytesMax: maxBytes } = this.#options;
     const why = source.whyMissing && {
-      whyMissing: (name: string) => source.whyMissing?.(this.nodeId, typeUrl, name),
+      whyMissing: (name: string) => source.whyMissing?.(group, typeUrl, name),
     };
     const state: TypeState<Request> = {
       typeUrl,

@@ -87,6 +87,8 @@ export interface Subscription<Request> {
   sendAgain(names: Iterable<string>): void;
   /** Whether a response waits for the client's answer. */
   readonly awaitsAnswer: boolean;
+  /** Changes when the names do. */
+  readonly namesVersion: number;
   /** Whether the client asks for this name now, by itself or with a wildcard. */
   asksFor(name: string): boolean;
   /** The names that the client has asked for; '*' among them for a wildcard. */

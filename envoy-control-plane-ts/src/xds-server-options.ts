@@ -94,6 +94,12 @@ export const defaultLimits: Limits = {
 export interface XdsServerOptions extends Partial<Limits> {
   /** Where the resources come from: a `SnapshotCache` or a source of your own. */
   readonly cache: ResourceSource;
+  /**
+   * The name of the group of nodes whose resources a node is given, by its id, cluster, locality or
+   * metadata. By default each node is a group of its own, named by its id. The node is what the client
+   * says: let the authorizer check what you go by.
+   */
+  readonly groupOf?: (node: Node) => string;
   /** From grpc-js: `ServerCredentials.createInsecure()`, or `createSsl` with roots for mTLS. */
   readonly credentials: ServerCredentials;
   /**

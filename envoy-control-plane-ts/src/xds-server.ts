@@ -52,6 +52,7 @@ export class XdsServer {
   constructor(options: XdsServerOptions) {
     const limits: Limits = { ...defaultLimits, ...options };
     const { notReady = () => undefined, hooks = {}, authorize, cache: source } = options;
+    const { groupOf = ({ id }) => id } = options;
     this.#server = newServer(limits);
     this.#injector = this.#server.createConnectionInjector(options.credentials);
     this.#connections = new Connections(limits.connectionsMax, (socket) =>
@@ -76,6 +77,7 @@ export class XdsServer {
     const shared: CallOptions = {
       ...limits,
       source,
+      groupOf,
       authorize,
       notReady,
       hooks: withOversizeEvents(hooks, limits.oversizeBytes),

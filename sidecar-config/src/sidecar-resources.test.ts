@@ -4,14 +4,14 @@ import type { Edge } from '@dotline/model/edge';
 import type { Instance } from '@dotline/model/instance';
 import { makeRevision, type Revision } from '@dotline/model/revision';
 import { describe, expect, it } from '@jest/globals';
-import { inconsistencies, type Snapshot, TypeUrl } from 'envoy-control-plane-ts';
+import { inconsistencies, TypeUrl } from 'envoy-control-plane-ts';
 import { TypedExtensionConfigSchema } from 'envoy-control-plane-ts/gen/envoy/config/core/v3/extension_pb';
 import { ClusterLoadAssignmentSchema } from 'envoy-control-plane-ts/gen/envoy/config/endpoint/v3/endpoint_pb';
 import { RouteConfigurationSchema } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_pb';
 import { RBACSchema } from 'envoy-control-plane-ts/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
 import fc from 'fast-check';
 import { NotInCatalogError } from './mesh-index.js';
-import { meshResources, sidecarResources } from './sidecar-resources.js';
+import { meshResources, type SidecarSnapshot, sidecarResources } from './sidecar-resources.js';
 import { edgeOf, instanceOf, meshOf } from './testing/mesh.js';
 
 const NAMES = ['app', 'fare', 'rides', 'secret', 'unknown'] as const;
@@ -35,21 +35,21 @@ function revisionOf(edges: readonly Edge[]): Revision {
   return makeRevision({ mesh, edges, createdAtMs: 0 }, undefined);
 }
 
-function snapshotOf(revision: Revision, service: string): Snapshot {
+function snapshotOf(revision: Revision, service: string): SidecarSnapshot {
   return sidecarResources({ revision, instances, instance: instanceOf(service), telemetry });
 }
 
-function names(snapshot: Snapshot, typeUrl: TypeUrl): string[] {
-  return (snapshot[typeUrl] ?? []).map(({ name }) => name);
+function names(snapshot: SidecarSnapshot, typeUrl: keyof SidecarSnapshot): string[] {
+  return [...snapshot[typeUrl].resources.keys()];
 }
 
-function routesOf(snapshot: Snapshot, name: string) {
-  const found = snapshot[TypeUrl.Route]?.find((candidate) => candidate.name === name);
+function routesOf(snapshot: SidecarSnapshot, name: string) {
+  const found = snapshot[TypeUrl.Route].resources.get(name);
   return fromBinary(RouteConfigurationSchema, found?.value ?? new Uint8Array());
 }
 
-function policiesOf(snapshot: Snapshot) {
-  const [extension] = snapshot[TypeUrl.ExtensionConfig] ?? [];
+function policiesOf(snapshot: SidecarSnapshot) {
+  const [extension] = snapshot[TypeUrl.ExtensionConfig].resources.values();
   const { typedConfig } = fromBinary(
     TypedExtensionConfigSchema,
     extension?.value ?? new Uint8Array(),
@@ -147,9 +147,9 @@ describe('the resources of a sidecar', () => {
     const resourcesOf = meshResources({ revision, instances, telemetry });
     const [app, rides] = [instanceOf('app'), instanceOf('rides')].map(resourcesOf);
     for (const typeUrl of [TypeUrl.Cluster, TypeUrl.Endpoint]) {
-      const held = app?.[typeUrl]?.find(({ name }) => name === 'fare');
+      const held = app?.[typeUrl].resources.get('fare');
       expect(held).toBeDefined();
-      expect(rides?.[typeUrl]).toContain(held);
+      expect(rides?.[typeUrl].resources.get('fare')).toBe(held);
     }
   });
 });
@@ -216,7 +216,7 @@ describe('endpoints', () => {
       instance: instanceOf('fare'),
       telemetry,
     });
-    const [found] = snapshot[TypeUrl.Endpoint] ?? [];
+    const [found] = snapshot[TypeUrl.Endpoint].resources.values();
     const { endpoints } = fromBinary(ClusterLoadAssignmentSchema, found?.value ?? new Uint8Array());
     return endpoints.map(({ locality, lbEndpoints }) => [locality?.subZone, lbEndpoints.length]);
   }

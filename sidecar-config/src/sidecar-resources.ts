@@ -1,9 +1,10 @@
 import type { Instance } from '@dotline/model/instance';
 import type { Revision } from '@dotline/model/revision';
 import {
+  type ResourceSet,
   rawResource,
   resource,
-  type Snapshot,
+  resourceSet,
   type TypedResource,
   TypeUrl,
 } from 'envoy-control-plane-ts';
@@ -21,6 +22,17 @@ import { MeshIndex } from './mesh-index.js';
 import { INBOUND_AUTHORIZATION, ListenerName } from './names.js';
 import { outboundRoutes } from './outbound-routes.js';
 import { appCluster, collectorClusters, type TcpEndpoint } from './own-clusters.js';
+
+/** The types that every sidecar holds. */
+type SidecarType =
+  | typeof TypeUrl.Cluster
+  | typeof TypeUrl.Endpoint
+  | typeof TypeUrl.Listener
+  | typeof TypeUrl.Route
+  | typeof TypeUrl.ExtensionConfig;
+
+/** Everything that one sidecar holds. What sidecars of one service share is one object. */
+export type SidecarSnapshot = Readonly<Record<SidecarType, ResourceSet>>;
 
 /** What is kept from one revision and one list of instances to the next. */
 export class KeptParts {
@@ -46,7 +58,9 @@ export interface MeshInput {
  * For many sidecars use `meshResources`, which encodes what they share only once.
  * @throws NotInCatalogError when the instance's service or an edge's operation is not in the catalog
  */
-export function sidecarResources(input: MeshInput & { readonly instance: Instance }): Snapshot {
+export function sidecarResources(
+  input: MeshInput & { readonly instance: Instance },
+): SidecarSnapshot {
   return meshResources(input)(input.instance);
 }
 
@@ -54,7 +68,7 @@ export function sidecarResources(input: MeshInput & { readonly instance: Instanc
  * The same for any number of sidecars of one mesh: clusters, endpoints, routes and authorization
  * are encoded once and shared by all sidecars that hold them.
  */
-export function meshResources(input: MeshInput): (instance: Instance) => Snapshot {
+export function meshResources(input: MeshInput): (instance: Instance) => SidecarSnapshot {
   const index = new MeshIndex(input.revision);
   const { trustDomain } = input.revision.mesh;
   const { tracedPercent = 100, kept = new KeptParts(), telemetry } = input;
@@ -65,6 +79,7 @@ export function meshResources(input: MeshInput): (instance: Instance) => Snapsho
       resource(ClusterSchema, cluster.name, cluster),
     ),
   );
+  const calleesOf = (service: string) => index.outboundEdges(service).map(({ callee }) => callee);
   const ofCallee = perService((callee) =>
     pieces.resource(['cluster', callee, trustDomain], () =>
       resource(ClusterSchema, callee, calleeCluster(callee, trustDomain)),
@@ -82,58 +97,65 @@ export function meshResources(input: MeshInput): (instance: Instance) => Snapsho
       resource(ClusterLoadAssignmentSchema, service, endpoints(service, instances)),
     );
   });
-  const routesOf = perService((service) => [
-    pieces.resource(
-      [
-        'outbound',
-        service,
-        index.catalogKey,
-        index.outboundEdges(service).map((e) => index.formOf(e)),
-      ],
-      () =>
-        rawResource({
-          typeUrl: TypeUrl.Route,
-          name: ListenerName.outbound,
-          value: outboundRoutes(index, service, pieces),
-        }),
-    ),
-    pieces.resource(['inbound', service, index.catalogKey], () =>
-      resource(RouteConfigurationSchema, ListenerName.inbound, inboundRoutes(index, service)),
-    ),
-  ]);
+  const routesOf = perService((service) =>
+    resourceSet([
+      pieces.resource(
+        [
+          'outbound',
+          service,
+          index.catalogKey,
+          index.outboundEdges(service).map((e) => index.formOf(e)),
+        ],
+        () =>
+          rawResource({
+            typeUrl: TypeUrl.Route,
+            name: ListenerName.outbound,
+            value: outboundRoutes(index, service, pieces),
+          }),
+      ),
+      pieces.resource(['inbound', service, index.catalogKey], () =>
+        resource(RouteConfigurationSchema, ListenerName.inbound, inboundRoutes(index, service)),
+      ),
+    ]),
+  );
   const authorizationOf = perService((service) =>
-    pieces.resource(
-      [
-        'authorization',
-        service,
-        index.catalogKey,
-        index.inboundEdges(service).map((e) => index.formOf(e)),
-      ],
-      () =>
-        resource(
-          TypedExtensionConfigSchema,
-          INBOUND_AUTHORIZATION,
-          inboundAuthorization(index, service, pieces),
-        ),
-    ),
+    resourceSet([
+      pieces.resource(
+        [
+          'authorization',
+          service,
+          index.catalogKey,
+          index.inboundEdges(service).map((e) => index.formOf(e)),
+        ],
+        () =>
+          resource(
+            TypedExtensionConfigSchema,
+            INBOUND_AUTHORIZATION,
+            inboundAuthorization(index, service, pieces),
+          ),
+      ),
+    ]),
   );
 
-  return (instance) => {
-    const { service } = instance;
-    const callees = index.outboundEdges(service).map((edge) => edge.callee);
-    return {
-      [TypeUrl.Cluster]: [...own, ...callees.map(ofCallee)],
-      // Its own service's instances are the measure of zone-aware balancing.
-      [TypeUrl.Endpoint]: [...new Set([service, ...callees])].map(endpointsOf),
-      [TypeUrl.Listener]: listeners.of(instance, trustDomain, tracedPercent),
-      [TypeUrl.Route]: routesOf(service),
-      [TypeUrl.ExtensionConfig]: [authorizationOf(service)],
-    };
-  };
+  const clustersOf = perService((service) =>
+    resourceSet([...own, ...calleesOf(service).map(ofCallee)]),
+  );
+  // Its own service's instances are the measure of zone-aware balancing.
+  const allEndpointsOf = perService((service) =>
+    resourceSet([...new Set([service, ...calleesOf(service)])].map(endpointsOf)),
+  );
+
+  return (instance) => ({
+    [TypeUrl.Cluster]: clustersOf(instance.service),
+    [TypeUrl.Endpoint]: allEndpointsOf(instance.service),
+    [TypeUrl.Listener]: listeners.of(instance, trustDomain, tracedPercent),
+    [TypeUrl.Route]: routesOf(instance.service),
+    [TypeUrl.ExtensionConfig]: authorizationOf(instance.service),
+  });
 }
 
 /** Makes each service's value once; bounded by the catalog. */
-function perService<T extends TypedResource | readonly TypedResource[]>(
+function perService<T extends TypedResource | ResourceSet>(
   make: (service: string) => T,
 ): (service: string) => T {
   const made = new Map<string, T>();
