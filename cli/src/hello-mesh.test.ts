@@ -7,13 +7,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { EdgeView, GraphView, StatusView } from '@dotline/topology-ui/api';
+import type { EdgeView, GraphView, SidecarsView, StatusView } from '@dotline/topology-ui/api';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
 const DOTLINE = fileURLToPath(new URL('../bin/dotline.js', import.meta.url));
 const HELLO = fileURLToPath(new URL('../../examples/hello', import.meta.url));
 const GUESTS = 'policies/teams/guests/guests.rego';
+const GREETER = 'services/hello/greeter/service.yaml';
 const run = promisify(execFile);
 
 let mesh: string;
@@ -34,6 +35,10 @@ async function dotline(
 
 async function api<T>(path: string): Promise<T> {
   return (await (await fetch(`http://127.0.0.1:${port}${path}`)).json()) as T;
+}
+
+async function liveRevision(): Promise<string> {
+  return (await api<StatusView>('/api/status')).revision?.id ?? '';
 }
 
 async function eventually(holds: () => Promise<boolean>, timeoutMs = 30_000): Promise<void> {
@@ -138,6 +143,100 @@ describe('the hello mesh', () => {
     await writeFile(join(mesh, GUESTS), rules);
     await eventually(async () => (await dotline('status')).code === 0);
   }, 90_000);
+
+  it('tells of every sidecar what it was given, and that its Envoy uses just that', async () => {
+    const status = await dotline('proxy', 'status');
+    expect(status).toMatchObject({ code: 0 });
+    expect(status.stdout).toContain('2 of 2 sidecars are synced');
+    const one = await dotline('proxy', 'status', 'greeter-1', '--json');
+    const [greeter] = (JSON.parse(one.stdout) as SidecarsView).sidecars;
+    expect(greeter?.types.map(({ typeUrl }) => typeUrl.split('.').at(-1)).sort()).toEqual([
+      'Cluster',
+      'ClusterLoadAssignment',
+      'Listener',
+      'RouteConfiguration',
+      'TypedExtensionConfig',
+    ]);
+    const diff = await dotline('proxy', 'diff', '--all');
+    expect(diff).toMatchObject({ code: 0, stderr: '' });
+    expect(diff.stdout).toContain('2 of 2 sidecars are equal');
+    expect(await dotline('proxy', 'diff', 'greter-1')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('greeter-1'),
+    });
+    expect(await dotline('proxy', 'diff')).toMatchObject({ code: 2 });
+  }, 90_000);
+
+  it('waits for a change to be enforced, and names the sidecar that does not answer', async () => {
+    const rules = await readFile(join(mesh, GUESTS), 'utf8');
+    const before = await liveRevision();
+    const envoy = (await processes()).find(({ name }) => name === 'sidecar-visitor-1')?.pid ?? 0;
+    process.kill(envoy, 'SIGSTOP');
+    try {
+      await writeFile(join(mesh, GUESTS), 'package mesh.teams.guests\n');
+      await eventually(async () => (await liveRevision()) !== before);
+      const lagging = await dotline('wait', 'live', '--for', '2s');
+      expect(lagging).toMatchObject({
+        code: 1,
+        stdout: expect.stringMatching(/visitor-1: \w+ not answered since \d+/),
+      });
+    } finally {
+      process.kill(envoy, 'SIGCONT');
+    }
+    expect(await dotline('wait', 'live', '--for', '30s')).toMatchObject({ code: 0 });
+    expect(await dotline('wait', before, '--for', '1s')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('is live now'),
+    });
+    expect((await dotline('proxy', 'diff', '--all')).code).toBe(0);
+    await writeFile(join(mesh, GUESTS), rules);
+    // The rule as it was is the revision as it was.
+    await eventually(async () => (await liveRevision()) === before);
+    expect(await dotline('wait', before.slice(0, 7), '--for', '30s')).toMatchObject({ code: 0 });
+    expect(await dotline('wait', '0123456789ab', '--for', '300ms')).toMatchObject({ code: 1 });
+    expect(await dotline('wait', 'live', '--for', '30')).toMatchObject({ code: 2 });
+  }, 120_000);
+
+  it('names revision, team and rule of what an Envoy refuses, and the rest goes on', async () => {
+    const before = await liveRevision();
+    const service = await readFile(join(mesh, GREETER), 'utf8');
+    // A valid path of which Envoy will not make a matcher.
+    const parameters = Array.from({ length: 1_000 }, (_, index) => `{p${index}}`).join('/');
+    await writeFile(
+      join(mesh, GREETER),
+      service.replace('/v1/greetings/{name}', `/v1/${parameters}`),
+    );
+    await eventually(async () => (await dotline('proxy', 'status')).stdout.includes('refuses'));
+    const refused = await liveRevision();
+    expect(refused).not.toBe(before);
+    const status = await dotline('proxy', 'status');
+    expect(status.code).toBe(1);
+    expect(status.stdout).toContain(`of revision ${refused}`);
+    expect(status.stdout).toContain('from policies/teams/guests/guests.rego:5 of team guests');
+    expect(await dotline('wait', refused, '--for', '300ms')).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('visitor-1 refuses route configuration outbound'),
+    });
+    const banner = page.locator('.banner.danger');
+    await banner.waitFor();
+    expect(await banner.textContent()).toContain(`${GUESTS}:5 of team guests`);
+
+    const diff = await dotline('proxy', 'diff', 'visitor-1');
+    expect(diff.code).toBe(1);
+    expect(diff.stdout).toContain('route configuration outbound is refused');
+    expect(diff.stdout).toContain('virtual_hosts[greeter].routes[greeter.greet].match.safe_regex');
+    // The bad resource is alone: all others are what the control plane holds.
+    expect(diff.stdout.match(/ (is refused|differs|is missing|is at Envoy)/g)).toHaveLength(1);
+    const traffic = (await api<EdgeView[]>('/api/edges'))[0]?.traffic;
+    expect(traffic?.errorRate).toBe(0);
+    expect(traffic?.requestsPerSecond).toBeGreaterThan(0);
+
+    await writeFile(join(mesh, GREETER), service);
+    await eventually(async () => (await liveRevision()) === before);
+    expect(await dotline('wait', 'live', '--for', '30s')).toMatchObject({ code: 0 });
+    await banner.waitFor({ state: 'detached' });
+    await eventually(async () => (await dotline('proxy', 'diff', '--all')).code === 0);
+  }, 120_000);
 
   it.each([
     'control-plane',
