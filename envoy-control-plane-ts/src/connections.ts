@@ -73,14 +73,14 @@ export class Connections {
   cut(peerAddress: string): void {
     for (const [socket, address] of this.#sockets) {
       if (address === peerAddress) {
-        socket.destroy();
+        cut(socket);
       }
     }
   }
 
   cutAll(): void {
     for (const socket of this.#sockets.keys()) {
-      socket.destroy();
+      cut(socket);
     }
   }
 
@@ -123,4 +123,9 @@ export class Connections {
     });
     this.accept(socket);
   }
+}
+
+/** Not at once: an HTTP/2 session that ends while Node reads from it corrupts Node's memory (20.20). */
+function cut(socket: Socket): void {
+  setImmediate(() => socket.destroy());
 }

@@ -14,9 +14,13 @@ const watchMs = 1_000;
 const serving = { SERVING: 1, NOT_SERVING: 2, SERVICE_UNKNOWN: 3 } as const;
 type Serving = keyof typeof serving;
 
+interface Asked {
+  readonly service: string;
+}
+
 const codec = {
-  requestSerialize: (service: string) => Buffer.from(service),
-  requestDeserialize: decodeService,
+  requestSerialize: ({ service }: Asked) => Buffer.from(service),
+  requestDeserialize: decodeRequest,
   responseSerialize: (state: Serving) => Buffer.from([1 << 3, serving[state]]),
   responseDeserialize: (bytes: Buffer): Serving => (bytes[1] === 1 ? 'SERVING' : 'NOT_SERVING'),
 };
@@ -26,7 +30,7 @@ const codec = {
  * https://github.com/grpc/grpc/blob/master/doc/health-checking.md
  */
 export class Health {
-  readonly #watchers = new Set<ServerWritableStream<string, Serving>>();
+  readonly #watchers = new Set<ServerWritableStream<Asked, Serving>>();
   readonly #services: ReadonlySet<string>;
   #closed = false;
 
@@ -54,14 +58,15 @@ export class Health {
   };
 
   get handlers(): {
-    readonly check: handleUnaryCall<string, Serving>;
-    readonly watch: handleServerStreamingCall<string, Serving>;
+    readonly check: handleUnaryCall<Asked, Serving>;
+    readonly watch: handleServerStreamingCall<Asked, Serving>;
   } {
     return {
       check: ({ request }, answer) => {
-        const state = this.#state(request);
+        const state = this.#state(request.service);
         if (state === 'SERVICE_UNKNOWN') {
-          answer({ code: status.NOT_FOUND, details: `there is no service ${request} here` });
+          const details = `there is no service ${request.service} here`;
+          answer({ code: status.NOT_FOUND, details });
         } else {
           answer(null, state);
         }
@@ -87,10 +92,10 @@ export class Health {
     return !this.#closed && this.isReady() ? 'SERVING' : 'NOT_SERVING';
   }
 
-  #watch(call: ServerWritableStream<string, Serving>): void {
+  #watch(call: ServerWritableStream<Asked, Serving>): void {
     let told: Serving | undefined;
     const tell = () => {
-      const state = this.#state(call.request);
+      const state = this.#state(call.request.service);
       // "the server … will then subsequently send a new message whenever the service's serving
       // status changes".
       if (state !== told && !call.writableNeedDrain) {
@@ -112,7 +117,7 @@ export class Health {
 }
 
 /** Reads `HealthCheckRequest { service }`. */
-function decodeService(bytes: Buffer): string {
+function decodeRequest(bytes: Buffer): Asked {
   const reader = new BinaryReader(bytes);
   let service = '';
   while (reader.pos < reader.len) {
@@ -123,5 +128,5 @@ function decodeService(bytes: Buffer): string {
       reader.skip(wireType, field);
     }
   }
-  return service;
+  return { service };
 }
