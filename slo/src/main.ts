@@ -17,7 +17,6 @@ const settings = settingsOrExit(readSettings);
 const stop = stopSignal();
 const log = createLog('slo', settings.logLevel);
 const metrics = new EvaluatorMetrics();
-const telemetry = startTelemetry({ service: 'dotline-slo', log, registry: metrics.registry });
 const stores = openStores(settings, {
   application: 'dotline-slo',
   connectionsMax: 4,
@@ -52,6 +51,7 @@ const server = createServer(httpServer(() => loop.health, metrics.registry));
 const { host } = settings.http;
 const port = await listenHttp(server, host, settings.http.port);
 log.info({ address: host, port }, 'listening');
+const telemetry = startTelemetry({ service: 'dotline-slo', log, registry: metrics.registry });
 
 await loop.run(stop);
 server.close();

@@ -15,11 +15,6 @@ const settings = settingsOrExit(readSettings);
 const stop = stopSignal();
 const log = createLog('page-server', settings.logLevel);
 const metrics = new PageServerMetrics();
-const telemetry = startTelemetry({
-  service: 'dotline-page-server',
-  log,
-  registry: metrics.registry,
-});
 const stores = openStores(settings, {
   application: 'dotline-page-server',
   connectionsMax: 6,
@@ -39,6 +34,11 @@ const server = createServer(pageServer.app);
 const { host } = settings.http;
 const port = await listenHttp(server, host, settings.http.port);
 log.info({ address: host, port }, 'listening');
+const telemetry = startTelemetry({
+  service: 'dotline-page-server',
+  log,
+  registry: metrics.registry,
+});
 if (!stop.aborted) await once(stop, 'abort');
 
 server.close();

@@ -16,7 +16,7 @@ process.once('SIGTERM', () => stop.abort());
 
 for (let turn = 0; !stop.signal.aborted; turn += 1) {
   await inSpan(`turn ${turn};`, {}, async () => {
-    if (turn % 20 === 0) log.info(`at turn ${turn}`);
+    if (turn % 10 === 0) log.info(`at turn ${turn}`);
     await sleep(TURN_MS, undefined, { signal: stop.signal }).catch(() => undefined);
   });
   turns.set(turn);
