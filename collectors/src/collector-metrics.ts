@@ -74,7 +74,8 @@ export class CollectorMetrics {
   });
 
   constructor(load: () => { readonly requests: number; readonly bytes: number }) {
-    collectDefaultMetrics({ register: this.registry });
+    // By default the lag of the event loop is looked at a hundred times a second.
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: 100 });
     new Gauge({
       name: 'dotline_collector_pending_requests',
       help: 'Requests that ClickHouse does not have yet',

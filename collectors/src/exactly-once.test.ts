@@ -161,7 +161,7 @@ async function openIngest(clickhouse: RunningClickHouse, directory: string) {
     await SegmentStore.open(directory),
     (rows, token) => insertOnce(clickhouse.client, rows, token),
     nothing,
-    { ...DEFAULT_BOUNDS, gatherMs: 5, segmentBytesMax: 4_000 },
+    { ...DEFAULT_BOUNDS, gatherMs: 5, gatherBytesMax: 4_000, segmentBytesMax: 4_000 },
   );
   const ingest = new Ingest(spool, new CollectorMetrics(() => spool.load));
   return { ingest, close: () => spool.close() };

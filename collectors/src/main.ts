@@ -14,8 +14,7 @@ import { Ingest } from './receivers/ingest.js';
 import { migrate } from './schema/migrate.js';
 import { traceSegment } from './segment-span.js';
 import { readSettings } from './settings.js';
-import { SegmentStore } from './spool/segment-store.js';
-import { DEFAULT_BOUNDS, Spool } from './spool/spool.js';
+import { SpoolLanes } from './spool/lanes.js';
 
 const MIGRATE_RETRY_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 20_000;
@@ -34,13 +33,8 @@ const clickhouse = createClient({
 });
 
 const metrics = new CollectorMetrics(() => spool.load);
-const telemetry = startTelemetry({
-  service: 'dotline-collector',
-  log,
-  registry: metrics.registry,
-});
-const spool = await Spool.open(
-  await SegmentStore.open(settings.spoolDirectory),
+const spool = await SpoolLanes.open(
+  settings.spoolDirectory,
   (rows, token) => insertOnce(clickhouse, rows, token),
   {
     stored(segment, seconds) {
@@ -58,7 +52,7 @@ const spool = await Spool.open(
     },
     damaged: (file) => log.error({ file }, 'a file of the spool cannot be read; set aside'),
   },
-  { ...DEFAULT_BOUNDS, gatherMs: settings.gatherMs, waitMs: settings.waitMs },
+  settings,
 );
 
 let migrated = false;
@@ -99,6 +93,11 @@ const ports = {
   operations: await listenHttp(operations, settings.http.host, settings.http.port),
 };
 log.info({ ports, mutualTls: identity !== undefined }, 'listening');
+const telemetry = startTelemetry({
+  service: 'dotline-collector',
+  log,
+  registry: metrics.registry,
+});
 
 async function stop(): Promise<void> {
   // Its own last spans come first, while it still takes any; they are answered with the others.

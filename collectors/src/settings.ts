@@ -17,6 +17,7 @@ const Environment = z
     OTLP_PLAINTEXT: z.enum(['true', 'false']).default('false'),
     SPOOL_DIRECTORY: z.string().min(1).optional(),
     GATHER_MS: z.coerce.number().int().min(1).max(10_000).default(1_000),
+    GATHER_DETAILS_MS: z.coerce.number().int().min(1).max(10_000).default(4_000),
     ANSWER_WITHIN_MS: z.coerce.number().int().min(100).max(25_000).default(5_000),
     LOG_LEVEL: LogLevel,
   })
@@ -43,9 +44,11 @@ export interface Settings {
   readonly identityDirectory: string | undefined;
   /** Segments on their way to ClickHouse; belongs to one collector. */
   readonly spoolDirectory: string;
-  /** How long requests are gathered into one insert. */
+  /** How long requests with access-log records are gathered into one insert. */
   readonly gatherMs: number;
-  /** How long a request waits for ClickHouse before its sender is told to come back. */
+  /** The same for all other requests: spans, metrics, logs. OTLP exporters give up after 10 s. */
+  readonly detailsGatherMs: number;
+  /** How long a gathered request waits for ClickHouse before its sender is told to come back. */
   readonly waitMs: number;
   readonly logLevel: string;
 }
@@ -61,6 +64,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     identityDirectory: values.OTLP_PLAINTEXT === 'true' ? undefined : values.IDENTITY_DIRECTORY,
     spoolDirectory: values.SPOOL_DIRECTORY ?? join(values.IDENTITY_DIRECTORY ?? '.', 'spool'),
     gatherMs: values.GATHER_MS,
+    detailsGatherMs: values.GATHER_DETAILS_MS,
     waitMs: values.ANSWER_WITHIN_MS,
     logLevel: values.LOG_LEVEL,
   };

@@ -68,8 +68,12 @@ export function api(parts: ApiParts): express.Express {
     parts.putInstances(host, instances);
     response.status(204).end();
   });
-  app.get('/v1/revision', (_request, response) => {
-    response.json(liveOf(parts).revision);
+  app.get('/v1/revision', (request, response) => {
+    const { revision } = liveOf(parts);
+    // Hosts ask every few seconds; a revision's id is the hash of its content.
+    response.set('ETag', `"${revision.id}"`);
+    if (request.fresh) response.status(304).end();
+    else response.json(revision);
   });
 
   app.use((request) => {

@@ -23,6 +23,7 @@ export class ControlPlaneError extends Error {
 /** The control plane's HTTPS API as a host uses it. */
 export class ControlPlaneClient {
   #agent: Agent | undefined;
+  #revision: Revision | undefined;
 
   constructor(
     private readonly settings: {
@@ -34,18 +35,25 @@ export class ControlPlaneClient {
 
   /** Has a certificate request (PEM) signed for a service or a part of the platform. */
   async signCertificate(subject: Subject, csr: string): Promise<z.infer<typeof Signed>> {
-    return Signed.parse(await this.#call('POST', '/v1/certificates', { ...subject, csr }));
+    return Signed.parse(
+      await this.#call('POST', '/v1/certificates', { body: { ...subject, csr } }),
+    );
   }
 
   /** Says which instances this host runs; the list is complete each time. */
   async putInstances(host: string, instances: readonly Instance[]): Promise<void> {
-    await this.#call('PUT', '/v1/instances', { host, instances });
+    await this.#call('PUT', '/v1/instances', { body: { host, instances } });
   }
 
-  /** The live revision, or `undefined` while there is none yet. */
+  /** The live revision, or `undefined` while there is none yet; the same object until another is live. */
   async revision(): Promise<Revision | undefined> {
+    const known = this.#revision;
     try {
-      return (await this.#call('GET', '/v1/revision')) as Revision;
+      const headers = known === undefined ? {} : { 'if-none-match': `"${known.id}"` };
+      const answer = await this.#call('GET', '/v1/revision', { headers });
+      // 304: still the one that is known.
+      this.#revision = answer === undefined ? known : (answer as Revision);
+      return this.#revision;
     } catch (error) {
       if (error instanceof ControlPlaneError && (error.status === 404 || error.status === 503))
         return undefined;
@@ -57,7 +65,12 @@ export class ControlPlaneClient {
     await this.#agent?.close();
   }
 
-  async #call(method: string, path: string, body?: unknown): Promise<unknown> {
+  /** The answer's JSON; `undefined` when it has no body. */
+  async #call(
+    method: string,
+    path: string,
+    { body, headers }: { readonly body?: unknown; readonly headers?: Record<string, string> },
+  ): Promise<unknown> {
     this.#agent ??= new Agent({ connect: { ca: await readFile(this.settings.caBundle) } });
     const response = await fetch(this.settings.url + path, {
       method,
@@ -65,12 +78,13 @@ export class ControlPlaneClient {
       headers: {
         authorization: `Bearer ${this.settings.joinToken}`,
         'content-type': 'application/json',
+        ...headers,
       },
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
-    if (!response.ok)
+    if (!response.ok && response.status !== 304)
       throw new ControlPlaneError(
         response.status,
         text.slice(0, 500) || `status ${response.status}`,

@@ -25,8 +25,9 @@ import { ProcessRegistry } from './process-registry.js';
 import { type Death, Supervisor, SupervisorClosedError } from './supervisor.js';
 
 const READY_TIMEOUT_MS = 60_000;
-const PROBE_EVERY_MS = 1_000;
-/** In probes. */
+const TICK_MS = 1_000;
+/** In ticks. Instances are asked each tick until all are ready, then now and then: a death is seen at once anyway. */
+const PROBE_EVERY = 3;
 const HEARTBEAT_EVERY = 5;
 const REVISION_EVERY = 2;
 
@@ -161,7 +162,7 @@ export class LocalMesh {
       this.#controlPlane,
     );
     await this.#reconcile(revision.mesh);
-    this.#timer = setInterval(() => void this.#tick(), PROBE_EVERY_MS);
+    this.#timer = setInterval(() => void this.#tick(), TICK_MS);
   }
 
   /** How many instances take traffic now, of how many. */
@@ -208,7 +209,9 @@ export class LocalMesh {
     this.#ticking = true;
     this.#ticks += 1;
     try {
-      const changed = await this.#host.probe();
+      const { ready, all } = this.readiness();
+      const due = ready < all || this.#ticks % PROBE_EVERY === 0;
+      const changed = due && (await this.#host.probe());
       if (changed || this.#ticks % HEARTBEAT_EVERY === 0)
         await this.#controlPlane.putInstances(HOST, this.#host.instances());
       if (this.#ticks % REVISION_EVERY === 0) await this.#follow();

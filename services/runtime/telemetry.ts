@@ -15,7 +15,6 @@ process.env.OTEL_SEMCONV_STABILITY_OPT_IN ??= 'http';
 process.env.OTEL_TRACES_EXPORTER ??= 'otlp';
 process.env.OTEL_METRICS_EXPORTER ??= 'otlp';
 process.env.OTEL_LOGS_EXPORTER ??= 'otlp';
-process.env.OTEL_METRIC_EXPORT_INTERVAL ??= '15000';
 process.env.OTEL_NODE_RESOURCE_DETECTORS ??= 'env,process';
 
 const sdk = new NodeSDK({
@@ -26,7 +25,7 @@ const sdk = new NodeSDK({
       disableOutgoingRequestInstrumentation: true,
     }),
     new UndiciInstrumentation({ requireParentforSpans: true }),
-    new PgInstrumentation({ requireParentSpan: true }),
+    new PgInstrumentation({ requireParentSpan: true, ignoreConnectSpans: true }),
   ],
 });
 sdk.start();

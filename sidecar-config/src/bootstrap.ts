@@ -176,14 +176,17 @@ const statsMatcher: MessageInitShape<typeof StatsMatcherSchema> = {
 };
 
 const runtimeLayers: MessageInitShape<typeof RuntimeLayerSchema>[] = [
-  // A path template can have many parameters; RE2 counts instructions.
   {
     name: 'static',
     layerSpecifier: {
       case: 'staticLayer',
       value: {
+        // A path template can have many parameters; RE2 counts instructions.
         're2.max_program_size.error_level': 1000,
         're2.max_program_size.warn_level': 1000,
+        // Spans are sent after 5 s, or when there are so many; Envoy's own limit of 5 makes nearly
+        // each request to the app one to the collector too.
+        'tracing.opentelemetry.min_flush_spans': 200,
       },
     },
   },

@@ -23,15 +23,17 @@ export const http2Upstream: Record<string, Any> = {
 };
 
 /**
- * HTTP/1.1 whose idle connections end before the other side's do: Node and uvicorn close theirs
- * after 5 s, and a request sent into a closing connection fails.
+ * HTTP/1.1 whose idle connections end before the other side's do, because a request sent into a closing
+ * connection fails.
  */
-export const http1Upstream: Record<string, Any> = {
-  [PROTOCOL_OPTIONS]: typedConfig(HttpProtocolOptionsSchema, {
-    commonHttpProtocolOptions: { idleTimeout: milliseconds(2000) },
-    upstreamProtocolOptions: {
-      case: 'explicitHttpConfig',
-      value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } },
-    },
-  }).value,
-};
+export function http1Upstream(idleTimeoutMs: number): Record<string, Any> {
+  return {
+    [PROTOCOL_OPTIONS]: typedConfig(HttpProtocolOptionsSchema, {
+      commonHttpProtocolOptions: { idleTimeout: milliseconds(idleTimeoutMs) },
+      upstreamProtocolOptions: {
+        case: 'explicitHttpConfig',
+        value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } },
+      },
+    }).value,
+  };
+}

@@ -12,6 +12,11 @@ import { tlsToPeer } from './mutual-tls.js';
 import { OwnCluster } from './names.js';
 import { SidecarPath } from './sidecar-directory.js';
 
+/** Node and uvicorn end idle connections after 5 s. */
+const APP_IDLE_MS = 2_000;
+/** A collector keeps them for 75 s; apps send spans every 5 s and metrics every minute. */
+const COLLECTOR_IDLE_MS = 65_000;
+
 /** An IP address and port of TCP. */
 export interface TcpEndpoint {
   readonly address: string;
@@ -24,7 +29,7 @@ export function appCluster(): Cluster {
     name: OwnCluster.app,
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
     connectTimeout: milliseconds(1000),
-    typedExtensionProtocolOptions: http1Upstream,
+    typedExtensionProtocolOptions: http1Upstream(APP_IDLE_MS),
     loadAssignment: singleEndpoint(OwnCluster.app, unixAddress(SidecarPath.app)),
     circuitBreakers: {
       thresholds: [{ maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 4096 }],
@@ -60,7 +65,7 @@ export function collectorClusters(
       ...collector,
       name: OwnCluster.collectorHttp,
       transportSocket: tlsToPeer(spiffeId, 'http/1.1'),
-      typedExtensionProtocolOptions: http1Upstream,
+      typedExtensionProtocolOptions: http1Upstream(COLLECTOR_IDLE_MS),
       loadAssignment: singleEndpoint(OwnCluster.collectorHttp, tcpAddress(http.address, http.port)),
     }),
   ];

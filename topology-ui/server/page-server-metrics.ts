@@ -20,7 +20,8 @@ export class PageServerMetrics {
   });
 
   constructor() {
-    collectDefaultMetrics({ register: this.registry });
+    // By default the lag of the event loop is looked at a hundred times a second.
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: 100 });
   }
 
   /** @param pages how many pages listen to events */

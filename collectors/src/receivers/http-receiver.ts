@@ -12,6 +12,8 @@ import type { RefusedPeer } from './refused-peer.js';
 const CONTENT_TYPE = 'application/x-protobuf';
 const RETRY_AFTER_S = '1';
 const CONNECTIONS_MAX = 1024;
+/** Senders export every few seconds, and a TLS handshake costs more than their request. Sidecars end an idle connection 10 s earlier. */
+const KEEP_ALIVE_MS = 75_000;
 
 /** OTLP/HTTP with protobuf bodies. Without an identity it is plaintext, and peers are whoever they say. */
 export class HttpReceiver {
@@ -28,6 +30,7 @@ export class HttpReceiver {
       void this.#answer(request, response);
     this.#server = identity === undefined ? createServer(answer) : tlsServer(identity, answer);
     this.#server.maxConnections = CONNECTIONS_MAX;
+    this.#server.keepAliveTimeout = KEEP_ALIVE_MS;
   }
 
   /** Starts to listen and returns the port. @throws Error when the address cannot be had */

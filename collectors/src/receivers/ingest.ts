@@ -20,10 +20,10 @@ export type Outcome =
 
 /** From a request's bytes to ClickHouse. */
 export class Ingest {
-  readonly #spool: Spool;
+  readonly #spool: Pick<Spool, 'submit'>;
   readonly #metrics: CollectorMetrics;
 
-  constructor(spool: Spool, metrics: CollectorMetrics) {
+  constructor(spool: Pick<Spool, 'submit'>, metrics: CollectorMetrics) {
     this.#spool = spool;
     this.#metrics = metrics;
   }

@@ -147,7 +147,7 @@ describe('a spool', () => {
   });
 
   it('closes a segment early when it is large', async () => {
-    const spool = await open(insert, { gatherMs: 60_000, segmentBytesMax: 4 });
+    const spool = await open(insert, { gatherMs: 60_000, gatherBytesMax: 4, segmentBytesMax: 4 });
     await Promise.all(['1', '2', '3', '4'].map((token) => spool.submit(submission(token))));
     expect(inserted.map(({ text }) => text)).toEqual(['1\n2\n', '3\n4\n']);
     await spool.close();

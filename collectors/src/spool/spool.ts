@@ -11,7 +11,9 @@ import { NotStoredYet, NotTaken } from './spool-error.js';
 export interface SpoolBounds {
   /** How long requests are gathered into one insert. */
   readonly gatherMs: number;
-  /** A segment is closed early at this size. */
+  /** Gathering ends early at this size. */
+  readonly gatherBytesMax: number;
+  /** What was gathered while another segment was under way is cut at this size. */
   readonly segmentBytesMax: number;
   readonly pendingBytesMax: number;
   readonly pendingRequestsMax: number;
@@ -26,6 +28,7 @@ export interface SpoolBounds {
 /** Bounds for one collector. Envoy gives up a batch after 30 s, OTLP SDKs after 10 s. */
 export const DEFAULT_BOUNDS: SpoolBounds = {
   gatherMs: 1_000,
+  gatherBytesMax: 8 * 1024 * 1024,
   segmentBytesMax: 8 * 1024 * 1024,
   pendingBytesMax: 64 * 1024 * 1024,
   pendingRequestsMax: 8_192,
@@ -153,7 +156,7 @@ export class Spool {
     this.#pendingBytes += bytes;
     this.#pendingRequests += 1;
     this.#peerBytes.set(submission.peer, (this.#peerBytes.get(submission.peer) ?? 0) + bytes);
-    if (this.#gatheringBytes >= this.#bounds.segmentBytesMax) this.#deliverNow();
+    if (this.#gatheringBytes >= this.#bounds.gatherBytesMax) this.#deliverNow();
     else this.#timer ??= setTimeout(() => this.#deliverNow(), this.#bounds.gatherMs);
     return settled;
   }
@@ -199,7 +202,7 @@ export class Spool {
   #next(): void {
     this.#busy = false;
     if (this.#gathering.length === 0) return;
-    if (this.#stopping || this.#gatheringBytes >= this.#bounds.segmentBytesMax) this.#deliverNow();
+    if (this.#stopping || this.#gatheringBytes >= this.#bounds.gatherBytesMax) this.#deliverNow();
     else this.#timer ??= setTimeout(() => this.#deliverNow(), this.#bounds.gatherMs);
   }
 

@@ -32,6 +32,7 @@ export class RunningCollector {
         OTLP_HTTP_LISTEN: `127.0.0.1:${ports.http}`,
         HTTP_LISTEN: `127.0.0.1:${ports.operations}`,
         GATHER_MS: '20',
+        GATHER_DETAILS_MS: '20',
         ...environment,
       }),
     );

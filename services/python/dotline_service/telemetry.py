@@ -4,9 +4,11 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Thread
 
-from opentelemetry import metrics, trace
+from opentelemetry import context, metrics, trace
 from opentelemetry._logs import set_logger_provider
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -22,6 +24,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import NonRecordingSpan, SpanContext
 from pythonjsonlogger.json import JsonFormatter
 
 from dotline_service.settings import ServiceSettings
@@ -59,10 +62,7 @@ class Telemetry:
         traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         trace.set_tracer_provider(traces)
 
-        interval_ms = float(os.environ.get("OTEL_METRIC_EXPORT_INTERVAL", "15000"))
-        reader = PeriodicExportingMetricReader(
-            OTLPMetricExporter(), export_interval_millis=interval_ms
-        )
+        reader = PeriodicExportingMetricReader(OTLPMetricExporter())
         meters = MeterProvider(metric_readers=[reader], shutdown_on_exit=False)
         metrics.set_meter_provider(meters)
 
@@ -86,6 +86,17 @@ class Telemetry:
             flush.join(max(0.0, give_up_at - time.monotonic()))
 
 
+@contextmanager
+def untraced() -> Iterator[None]:
+    """No span is recorded inside: its parent was not sampled."""
+    parent = NonRecordingSpan(SpanContext(trace_id=1, span_id=1, is_remote=False))
+    token = context.attach(trace.set_span_in_context(parent))
+    try:
+        yield
+    finally:
+        context.detach(token)
+
+
 def _log_json_lines(settings: ServiceSettings) -> None:
     output = logging.StreamHandler(sys.stdout)
     output.addFilter(_add_trace)
@@ -103,7 +114,7 @@ def _log_json_lines(settings: ServiceSettings) -> None:
 
 
 def _add_trace(record: logging.LogRecord) -> bool:
-    context = trace.get_current_span().get_span_context()
-    record.trace_id = f"{context.trace_id:032x}" if context.is_valid else None
-    record.span_id = f"{context.span_id:016x}" if context.is_valid else None
+    current = trace.get_current_span().get_span_context()
+    record.trace_id = f"{current.trace_id:032x}" if current.is_valid else None
+    record.span_id = f"{current.span_id:016x}" if current.is_valid else None
     return True

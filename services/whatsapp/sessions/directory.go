@@ -40,6 +40,15 @@ type Session struct {
 
 // Register makes a person of a number, or is a Problem 409 when the number has one.
 func (d *directory) Register(ctx context.Context, phone, secret string) (string, error) {
+	taken := &service.Problem{Status: http.StatusConflict, Title: "Number taken", Detail: "This number is registered; sign in"}
+	// Before the digest, which is the costly part.
+	known, err := d.store.Client.Exists(ctx, d.personKey(phone)).Result()
+	if err != nil {
+		return "", valkey.Explain(err)
+	}
+	if known > 0 {
+		return "", taken
+	}
 	kept, err := digestOf(secret)
 	if err != nil {
 		return "", err
@@ -51,7 +60,7 @@ func (d *directory) Register(ctx context.Context, phone, secret string) (string,
 	}
 	err = d.store.Client.SetArgs(ctx, d.personKey(phone), encoded, redis.SetArgs{Mode: "NX"}).Err()
 	if errors.Is(err, redis.Nil) {
-		return "", &service.Problem{Status: http.StatusConflict, Title: "Number taken", Detail: "This number is registered; sign in"}
+		return "", taken
 	}
 	return p.ID, valkey.Explain(err)
 }
