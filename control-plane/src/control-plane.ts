@@ -4,7 +4,7 @@ import { platformSpiffeId } from '@dotline/model/spiffe-id';
 import type { TlsIdentity } from '@dotline/platform-process/tls-identity';
 import { PolicyCompiler } from '@dotline/policies/compile-policies';
 import { context } from '@opentelemetry/api';
-import { PermissionDenied, SnapshotCache, XdsServer } from 'envoy-control-plane-ts';
+import { SnapshotCache, XdsServer } from 'envoy-control-plane-ts';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -28,12 +28,15 @@ import { SidecarReporter } from './sidecar-reporter.js';
 import { forgetUnregisteredSidecars, writeSidecarTypes } from './sidecar-store.js';
 import { authorizeStatus } from './status-authorizer.js';
 import { StreamBoard } from './stream-board.js';
+import { StreamMeter } from './stream-meter.js';
 
 /** Whoever misses an event sees the change so much later. */
 const POLL_MS = 2_000;
 /** In polls; also how often a mesh directory is read that cannot be watched. */
 const SLOW_EVERY = 5;
 const XDS_GRACE_MS = 2_000;
+/** All instances of a service have one identity; a sidecar has one stream, and two for a moment. */
+const STREAMS_PER_SERVICE_MAX = 5_000;
 
 /** One replica of the control plane: its parts, who tells whom, and the order of start and stop. */
 export class ControlPlane {
@@ -45,6 +48,7 @@ export class ControlPlane {
   readonly #registry: InstanceRegistry;
   readonly #events: MeshEvents;
   readonly #board: StreamBoard;
+  readonly #meter: StreamMeter;
   readonly #fleet: Fleet;
   readonly #reporter: SidecarReporter;
   readonly #publisher: MeshPublisher;
@@ -75,6 +79,7 @@ export class ControlPlane {
       metrics: this.#metrics,
       changed: (nodeId) => this.#reporter.touch(nodeId),
     });
+    this.#meter = new StreamMeter({ metrics: this.#metrics, log });
     this.#fleet = new Fleet({
       cache: this.#cache,
       telemetry: settings.telemetry,
@@ -216,29 +221,22 @@ export class ControlPlane {
     this.#xds = new XdsServer({
       cache: this.#cache,
       credentials: certificate.grpcCredentials(),
-      authorize: ({ peer, node }) => this.#authorize(peer.uris, node.id, node.cluster),
+      notReady: () => (this.#fleet.hasRevision ? undefined : 'no revision has been loaded yet'),
+      authorize: ({ peer, node }) =>
+        authorizeSidecar(
+          { uris: peer.uris, nodeId: node.id, nodeCluster: node.cluster },
+          this.#live.current?.revision,
+          (id) => this.#registry.get(id)?.instance,
+        ),
       authorizeStatus: ({ peer }) => authorizeStatus(peer.uris, this.#live.current?.revision),
-      hooks: this.#traces.following(this.#board.hooks),
+      hooks: this.#meter.following(this.#traces.following(this.#board.hooks)),
+      streamsPerPeerMax: STREAMS_PER_SERVICE_MAX,
     });
     const { host, port } = this.settings.xdsListen;
     const listening = await this.#xds.listen(`${host.includes(':') ? `[${host}]` : host}:${port}`);
+    const xds = this.#xds;
+    this.#metrics.followLoad(() => xds.load());
     this.log.info({ port: listening, revision: revision.id }, 'xDS listens');
-  }
-
-  #authorize(uris: readonly string[], nodeId: string, nodeCluster: string): void {
-    try {
-      authorizeSidecar(
-        { uris, nodeId, nodeCluster },
-        this.#live.current?.revision,
-        (id) => this.#registry.get(id)?.instance,
-      );
-    } catch (error) {
-      if (error instanceof PermissionDenied) {
-        this.#metrics.refusedStreams.inc();
-        this.log.warn({ nodeId, uris, reason: error.message }, 'a sidecar is refused');
-      }
-      throw error;
-    }
   }
 
   #instancesChanged(): void {

@@ -50,6 +50,11 @@ export class Fleet {
     this.#parts = parts;
   }
 
+  /** Whether there is a revision for sidecars to be given. */
+  get hasRevision(): boolean {
+    return this.#stage !== undefined;
+  }
+
   /** The revision that every sidecar is given now; `undefined` during a rollout. */
   get placedRevision(): string | undefined {
     const { inbound, rest } = this.#stage ?? {};

@@ -4,7 +4,12 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 export class Metrics {
   readonly registry = new Registry();
   readonly streams = this.#gauge('dotline_xds_streams', 'Open xDS streams');
-  readonly refusedStreams = this.#counter('dotline_xds_refused_total', 'xDS streams refused');
+  readonly admittedStreams = this.#counter('dotline_xds_admitted_total', 'xDS streams let in');
+  readonly refusedStreams = this.#counter(
+    'dotline_xds_refused_total',
+    'xDS streams refused or ended by the control plane, by gRPC status',
+    ['code'],
+  );
   readonly pushes = this.#counter('dotline_xds_pushes_total', 'Responses sent to sidecars', [
     'type',
   ]);
@@ -15,6 +20,25 @@ export class Metrics {
   );
   readonly acks = this.#counter('dotline_xds_acks_total', 'Responses accepted', ['type']);
   readonly nacks = this.#counter('dotline_xds_nacks_total', 'Responses rejected', ['type']);
+  readonly oversizeResponses = this.#counter(
+    'dotline_xds_oversize_responses_total',
+    'Responses near or over the 4 MiB that gRPC clients read by default',
+    ['type'],
+  );
+  readonly responseBytes = new Histogram({
+    name: 'dotline_xds_response_bytes',
+    help: 'Size of responses to sidecars',
+    labelNames: ['type'],
+    buckets: [1e3, 1e4, 1e5, 5e5, 1e6, 2e6, 3e6, 4e6],
+    registers: [this.registry],
+  });
+  readonly pushSeconds = new Histogram({
+    name: 'dotline_xds_push_seconds',
+    help: 'From a response to the acknowledgement or rejection of the sidecar',
+    labelNames: ['type'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers: [this.registry],
+  });
   readonly compileSeconds = new Histogram({
     name: 'dotline_compile_seconds',
     help: 'Reading the mesh directory and compiling its policies',
@@ -40,6 +64,24 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** Has what the xDS server carries looked up whenever the metrics are read. */
+  followLoad(load: () => { readonly waiting: number; readonly connections: number }): void {
+    const followed = [
+      ['waiting', 'dotline_xds_waiting_streams', 'xDS streams that wait to be let in'],
+      ['connections', 'dotline_xds_connections', 'Open connections of sidecars'],
+    ] as const;
+    for (const [key, name, help] of followed) {
+      new Gauge({
+        name,
+        help,
+        registers: [this.registry],
+        collect() {
+          this.set(load()[key]);
+        },
+      });
+    }
   }
 
   #gauge<Label extends string>(name: string, help: string, labelNames: Label[] = []) {

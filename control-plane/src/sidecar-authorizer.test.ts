@@ -1,6 +1,6 @@
 import { makeRevision } from '@dotline/model/revision';
 import { describe, expect, it } from '@jest/globals';
-import { PermissionDenied } from 'envoy-control-plane-ts';
+import { NotReady, PermissionDenied } from 'envoy-control-plane-ts';
 import { authorizeSidecar, type SidecarClaim } from './sidecar-authorizer.js';
 import { testMesh } from './testing/test-revision.js';
 
@@ -53,7 +53,7 @@ describe('a sidecar', () => {
     expect(attempt).toThrow(reason);
   });
 
-  it('is refused while no revision is live', () => {
-    expect(() => authorizeSidecar(FARE, undefined, registered)).toThrow('no revision');
+  it('is to come back later while no revision is live', () => {
+    expect(() => authorizeSidecar(FARE, undefined, registered)).toThrow(NotReady);
   });
 });

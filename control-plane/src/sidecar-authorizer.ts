@@ -1,7 +1,7 @@
 import type { Instance } from '@dotline/model/instance';
 import type { Revision } from '@dotline/model/revision';
 import { serviceOfSpiffeId } from '@dotline/model/spiffe-id';
-import { PermissionDenied } from 'envoy-control-plane-ts';
+import { NotReady, PermissionDenied } from 'envoy-control-plane-ts';
 
 /** Who a client has proven to be, and who it says it is. */
 export interface SidecarClaim {
@@ -15,14 +15,14 @@ export interface SidecarClaim {
  * Lets a sidecar have the configuration of one instance: its certificate must be that of the service
  * it names, and the instance must be one of this service. An instance that no host has announced yet
  * may wait on its stream; it is sent nothing before.
- * @throws PermissionDenied
+ * @throws PermissionDenied, NotReady
  */
 export function authorizeSidecar(
   claim: SidecarClaim,
   revision: Revision | undefined,
   registered: (id: string) => Pick<Instance, 'service'> | undefined,
 ): void {
-  if (revision === undefined) throw new PermissionDenied('no revision is live yet');
+  if (revision === undefined) throw new NotReady('no revision is live yet');
   const { trustDomain } = revision.mesh;
   const services = claim.uris.flatMap((uri) => serviceOfSpiffeId(trustDomain, uri) ?? []);
   const [service] = services;
