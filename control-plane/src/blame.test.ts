@@ -41,6 +41,15 @@ describe('a rejected resource comes from', () => {
       'a->c',
       'a.rego:11',
     ],
+    [
+      'the need of the operation whose path its words repeat',
+      'a',
+      TypeUrl.Route,
+      'outbound',
+      "regex '/v1/items/[^/]+' is too large",
+      'a->b',
+      'a.rego:10',
+    ],
     ['the edge that is new', 'a', TypeUrl.Route, 'outbound', 'bad', 'a->c', 'a.rego:10'],
     [
       'the grant, at the callee',
