@@ -76,7 +76,8 @@ function configsOf(
   const newestFirst = streams?.toSorted((a, b) => b.stream.streamId - a.stream.streamId);
   const types = newestFirst?.flatMap((client) => client.status());
   const group = newestFirst?.[0]?.group ?? nodeId;
-  return Object.values(TypeUrl).flatMap((typeUrl) => {
+  const asked = types?.map(({ typeUrl }) => typeUrl) ?? [];
+  return [...new Set<TypeUrl>([...Object.values(TypeUrl), ...asked])].flatMap((typeUrl) => {
     const set = source.get(group, typeUrl);
     if (types === undefined) {
       return [...(set?.resources.values() ?? [])].map((held) =>

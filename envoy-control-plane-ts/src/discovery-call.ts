@@ -23,7 +23,7 @@ import type { DiscoveryMethod } from './services.js';
 import { SotwSubscription } from './sotw-subscription.js';
 import { StreamSession } from './stream-session.js';
 import type { Subscription } from './subscription.js';
-import { isTypeUrl, type TypeUrl } from './type-url.js';
+import { isKnownType, isTypeUrl, type TypeUrl } from './type-url.js';
 import { warn } from './warn.js';
 import { decodeDeltaRequest, decodeSotwRequest, type Incoming } from './wire.js';
 import type { Authorizer, Limits } from './xds-server-options.js';
@@ -60,6 +60,10 @@ const delta: Variant<Parameters<DeltaSubscription['apply']>[0]> = {
   decode: decodeDeltaRequest,
 };
 
+/** Types that are not of `TypeUrl`, which a stream may ask for, and how long their URLs may be. */
+const otherTypesMax = 64;
+const typeUrlLengthMax = 512;
+
 let streamCount = 0;
 
 /**
@@ -76,6 +80,7 @@ export class DiscoveryCall {
   readonly #leave: (() => void)[] = [];
   #session: StreamSession<never> | undefined;
   #claimed: Node | undefined;
+  readonly #otherTypes = new Set<TypeUrl>();
   /** There are not more names subscribed to than this. */
   #namesBound = 0;
   #ended = false;
@@ -228,10 +233,11 @@ export class DiscoveryCall {
       );
     }
     const typeUrl = this.#typeOf(url);
-    // A type that this server does not know may be one that the client can do without.
+    // What is no type may be something that the client can do without.
     if (typeUrl === undefined) {
       return;
     }
+    this.#limitTypes(typeUrl);
     session.request(typeUrl, request);
     this.#limitNames(session, names);
   }
@@ -245,6 +251,22 @@ export class DiscoveryCall {
       throw new InvalidRequest('a request on an aggregated stream must carry type_url');
     }
     return only ?? (isTypeUrl(url) ? url : undefined);
+  }
+
+  /** @throws LimitExceeded */
+  #limitTypes(typeUrl: TypeUrl): void {
+    if (isKnownType(typeUrl) || this.#otherTypes.has(typeUrl)) {
+      return;
+    }
+    if (typeUrl.length > typeUrlLengthMax) {
+      throw new LimitExceeded(`a type_url may have ${typeUrlLengthMax} characters`);
+    }
+    if (this.#otherTypes.size >= otherTypesMax) {
+      throw new LimitExceeded(
+        `the stream may ask for ${otherTypesMax} types besides those of Envoy's discovery services`,
+      );
+    }
+    this.#otherTypes.add(typeUrl);
   }
 
   /**

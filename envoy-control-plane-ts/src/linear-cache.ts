@@ -16,14 +16,19 @@ export class LinearCache implements ResourceSource {
   readonly #watchers = new Watchers();
   #set: LinearSet;
 
-  /** @throws DuplicateResourceError, MisplacedResourceError */
+  /**
+   * @param options.versionPrefix stands before the version of the whole, which is a hash of what there
+   * is and so the same in every replica; resources have the versions that they came with
+   * @throws DuplicateResourceError, MisplacedResourceError
+   */
   constructor(
     readonly typeUrl: TypeUrl,
     resources: readonly TypedResource[] = [],
+    { versionPrefix = '' }: { readonly versionPrefix?: string } = {},
   ) {
     this.#checkType(resources);
     const { resources: byName, version } = resourceSet(resources);
-    this.#set = new LinearSet(new Epoch(new Map(byName)), 0, version);
+    this.#set = new LinearSet(new Epoch(new Map(byName)), 0, versionPrefix + version);
   }
 
   /** The resources as they are now. */

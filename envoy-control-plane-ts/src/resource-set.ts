@@ -41,7 +41,10 @@ export function resourceSet(resources: Iterable<TypedResource>): ResourceSet {
   return { resources: byName, version: versionOf(byName.values()) };
 }
 
-/** The version that a set has after a change of one resource; `undefined`: there is none. */
+/**
+ * The version that a set has after a change of one resource; `undefined`: there is none. What stands
+ * before the sum in the version stays.
+ */
 export function versionAfter(
   version: string,
   before: TypedResource | undefined,
@@ -49,25 +52,44 @@ export function versionAfter(
 ): string {
   const less = before === undefined ? 0n : fingerprintOf(before);
   const more = after === undefined ? 0n : fingerprintOf(after);
-  return versionOfSum(sumOf(version) - less + more);
+  const prefix = version.slice(0, -sumDigits);
+  return prefix + versionOfSum(BigInt(`0x${version.slice(-sumDigits)}`) - less + more);
+}
+
+/**
+ * The set after changes by name, where `undefined` takes the resource away; the set itself when they
+ * change nothing. However many changes, the set is copied once.
+ */
+export function withChanges(
+  set: ResourceSet,
+  changes: Iterable<readonly [name: string, after: TypedResource | undefined]>,
+): ResourceSet {
+  let resources: Map<string, TypedResource> | undefined;
+  let { version } = set;
+  for (const [name, after] of changes) {
+    const before = (resources ?? set.resources).get(name);
+    if (before?.version === after?.version) {
+      continue;
+    }
+    resources ??= new Map(set.resources);
+    version = versionAfter(version, before, after);
+    if (after === undefined) {
+      resources.delete(name);
+    } else {
+      resources.set(name, after);
+    }
+  }
+  return resources === undefined ? set : { resources, version };
 }
 
 /** The set with this resource in place of the one of its name, if there is one. */
 export function withResource(set: ResourceSet, resource: TypedResource): ResourceSet {
-  const before = set.resources.get(resource.name);
-  const resources = new Map(set.resources).set(resource.name, resource);
-  return { resources, version: versionAfter(set.version, before, resource) };
+  return withChanges(set, [[resource.name, resource]]);
 }
 
 /** The set without the resource of this name. */
 export function withoutResource(set: ResourceSet, name: string): ResourceSet {
-  const before = set.resources.get(name);
-  if (before === undefined) {
-    return set;
-  }
-  const resources = new Map(set.resources);
-  resources.delete(name);
-  return { resources, version: versionAfter(set.version, before, undefined) };
+  return withChanges(set, [[name, undefined]]);
 }
 
 /** Made once for each set: many streams go from one set to the next together. */
@@ -127,12 +149,11 @@ function fingerprintOf(resource: TypedResource): bigint {
   return fingerprint;
 }
 
-function sumOf(version: string): bigint {
-  return BigInt(`0x${version}`);
-}
+/** Hexadecimal digits. */
+const sumDigits = 32;
 
 function versionOfSum(sum: bigint): string {
-  return BigInt.asUintN(128, sum).toString(16).padStart(32, '0');
+  return BigInt.asUintN(4 * sumDigits, sum).toString(16).padStart(sumDigits, '0');
 }
 
 export const emptyResourceSet: ResourceSet = resourceSet([]);

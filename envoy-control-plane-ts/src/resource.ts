@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { create, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
 import { type Any, AnySchema } from '@bufbuild/protobuf/wkt';
 import { canonicalBinary } from './canonical-binary.js';
-import { isTypeUrl, TypeUrl } from './type-url.js';
+import { isKnownType, TypeUrl } from './type-url.js';
 
 /**
  * A resource as the server holds it: encoded once, never changed, shared by every node that is
@@ -23,7 +23,7 @@ export interface TypedResource {
   readonly ttlMs?: number;
 }
 
-/** A message type that is not one of `TypeUrl` was offered as a resource. */
+/** A message type that is not one of `TypeUrl` was offered as a resource; `rawResource` takes it. */
 export class UnknownResourceTypeError extends Error {
   override readonly name = 'UnknownResourceTypeError';
   constructor(readonly typeUrl: string) {
@@ -45,7 +45,7 @@ export function resource<Desc extends DescMessage>(
   { ttlMs }: Pick<TypedResource, 'ttlMs'> = {},
 ): TypedResource {
   const typeUrl = urlOf(schema);
-  if (!isTypeUrl(typeUrl)) {
+  if (!isKnownType(typeUrl)) {
     throw new UnknownResourceTypeError(typeUrl);
   }
   return rawResource({

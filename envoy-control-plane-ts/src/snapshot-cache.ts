@@ -4,17 +4,17 @@ import {
   type ResourceSet,
   resourceSet,
   versionOf,
-  withoutResource,
-  withResource,
+  withChanges,
 } from './resource-set.js';
 import type { ResourceSource, Watch } from './resource-source.js';
 import type { ResourceProblem } from './subscription.js';
-import { TypeUrl } from './type-url.js';
+import { isTypeUrl, TypeUrl } from './type-url.js';
 import { Watchers } from './watchers.js';
 
 /**
- * Everything that a group of nodes may see. A type that is left out has no resources. Make a
- * `ResourceSet` of what many snapshots share: then it costs each of them nothing.
+ * Everything that a group of nodes may see. A type that is left out has no resources; of a type that
+ * is not one of `TypeUrl` that is said once the group has had some. Make a `ResourceSet` of what many
+ * snapshots share: then it costs each of them nothing.
  */
 export type Snapshot = Partial<Record<TypeUrl, readonly TypedResource[] | ResourceSet>>;
 
@@ -73,28 +73,51 @@ export class SnapshotCache implements ResourceSource {
    * @throws DuplicateResourceError, MisplacedResourceError; the old snapshot then stays.
    */
   setSnapshot(group: string, snapshot: Snapshot): void {
-    const sets = Object.values(TypeUrl).map((typeUrl) => {
-      const given = snapshot[typeUrl] ?? [];
-      return [typeUrl, isSet(given) ? given : this.#shared.of(typeUrl, given)] as const;
-    });
+    const typeUrls = new Set<TypeUrl>([
+      ...Object.values(TypeUrl),
+      ...(this.#snapshots.get(group)?.keys() ?? []),
+      ...Object.keys(snapshot).filter(isTypeUrl),
+    ]);
+    const sets = Array.from(
+      typeUrls,
+      (typeUrl) => [typeUrl, this.#setOf(typeUrl, snapshot[typeUrl] ?? [])] as const,
+    );
     this.#replace(group, new Map(sets));
   }
 
   /**
+   * Replaces the resources of one type of a group and leaves the other types as they are.
+   * @throws DuplicateResourceError, MisplacedResourceError; the old resources then stay.
+   */
+  setResources(
+    group: string,
+    typeUrl: TypeUrl,
+    resources: readonly TypedResource[] | ResourceSet,
+  ): void {
+    const set = this.#setOf(typeUrl, resources);
+    this.#replace(group, new Map(this.#snapshots.get(group)).set(typeUrl, set));
+  }
+
+  /**
    * Changes single resources of a group and leaves the others as they are. A group without snapshot
-   * gets one in which only the types that are named here are known.
+   * gets one in which only the types that are named here are known. Costs one copy of the list of
+   * each type that changes; nothing is hashed but what changes.
    */
   update(group: string, { set = [], remove = [] }: ResourceChanges): void {
-    const after = new Map(this.#snapshots.get(group));
+    const changes = new Map<TypeUrl, Map<string, TypedResource | undefined>>();
+    const change = (typeUrl: TypeUrl, name: string, resource: TypedResource | undefined) => {
+      const ofType = changes.get(typeUrl) ?? new Map<string, TypedResource | undefined>();
+      changes.set(typeUrl, ofType.set(name, resource));
+    };
     for (const { typeUrl, name } of remove) {
-      after.set(typeUrl, withoutResource(after.get(typeUrl) ?? emptyResourceSet, name));
+      change(typeUrl, name, undefined);
     }
     for (const resource of set) {
-      const { typeUrl, name, version } = resource;
-      const before = after.get(typeUrl) ?? emptyResourceSet;
-      if (before.resources.get(name)?.version !== version) {
-        after.set(typeUrl, withResource(before, resource));
-      }
+      change(resource.typeUrl, resource.name, resource);
+    }
+    const after = new Map(this.#snapshots.get(group));
+    for (const [typeUrl, ofType] of changes) {
+      after.set(typeUrl, withChanges(after.get(typeUrl) ?? emptyResourceSet, ofType));
     }
     this.#replace(group, after);
   }
@@ -131,6 +154,10 @@ export class SnapshotCache implements ResourceSource {
   watch(group: string, changed: () => void): Watch {
     this.#watchers.add(group, changed);
     return { close: () => this.#watchers.delete(group, changed) };
+  }
+
+  #setOf(typeUrl: TypeUrl, given: readonly TypedResource[] | ResourceSet): ResourceSet {
+    return isSet(given) ? given : this.#shared.of(typeUrl, given);
   }
 
   #replace(group: string, sets: ReadonlyMap<TypeUrl, ResourceSet>): void {

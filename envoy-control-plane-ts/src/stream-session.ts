@@ -10,7 +10,7 @@ import type { ResourceSource, Watch } from './resource-source.js';
 import type { ResponseEncoder } from './response-encoder.js';
 import { type TypeStatus, TypeStatusBoard, type TypeSummary } from './status.js';
 import type { Answer, NextOptions, Subscription, Update } from './subscription.js';
-import { TypeUrl } from './type-url.js';
+import { isKnownType, TypeUrl } from './type-url.js';
 
 export interface SessionOptions<Request> {
   readonly subscription: (typeUrl: TypeUrl) => Subscription<Request>;
@@ -74,7 +74,8 @@ export class StreamSession<Request> {
 
   constructor(options: SessionOptions<Request>) {
     this.#options = options;
-    this.#gates = updatePhases.map(() => new PhaseGate(options.phaseWaitMs, this.#push));
+    // One for each phase, and one for the types that have none.
+    this.#gates = [...updatePhases, []].map(() => new PhaseGate(options.phaseWaitMs, this.#push));
     this.#watch = options.source.watch(options.group, () => options.pushes.add(this.#push));
   }
 
@@ -305,8 +306,10 @@ export class StreamSession<Request> {
     this.#types.set(typeUrl, state);
     const states = (types: readonly TypeUrl[]) =>
       types.flatMap((type) => this.#types.get(type) ?? []);
-    this.#phases = updatePhases.map(states);
-    this.#removals = states(removalOrder);
+    // Types of which no order is known come last, so what they refer to is there, and go first.
+    const others = states([...this.#types.keys()].filter((type) => !isKnownType(type)));
+    this.#phases = [...updatePhases.map(states), others];
+    this.#removals = [...others, ...states(removalOrder)];
     return state;
   }
 

@@ -1,5 +1,6 @@
 /**
- * The resource types that the server serves, by the URL that requests and responses carry.
+ * The resource types whose order and references the server knows, by the URL that requests and
+ * responses carry. It serves any other type as well, after these.
  * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-types
  */
 export const TypeUrl = {
@@ -12,13 +13,21 @@ export const TypeUrl = {
   Runtime: 'type.googleapis.com/envoy.service.runtime.v3.Runtime',
 } as const;
 
-export type TypeUrl = (typeof TypeUrl)[keyof typeof TypeUrl];
+type KnownTypeUrl = (typeof TypeUrl)[keyof typeof TypeUrl];
+
+/** "This string must contain at least one "/" character" (google.protobuf.Any). */
+export type TypeUrl = KnownTypeUrl | `${string}/${string}`;
 
 const known: ReadonlySet<string> = new Set(Object.values(TypeUrl));
 
-/** Whether a URL from the wire is one of the types that the server serves. */
-export function isTypeUrl(url: string): url is TypeUrl {
+/** Whether a URL is one of `TypeUrl`. */
+export function isKnownType(url: string): url is KnownTypeUrl {
   return known.has(url);
+}
+
+/** Whether a URL from the wire can be that of a type. */
+export function isTypeUrl(url: string): url is TypeUrl {
+  return url.includes('/');
 }
 
 /**
