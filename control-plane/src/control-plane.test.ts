@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instance } from '@dotline/model/instance';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { TypeUrl } from 'envoy-control-plane-ts';
 import { execa } from 'execa';
 import pg from 'pg';
 import { readInstances } from './instance-store.js';
 import { readMeshProblems } from './mesh-error-store.js';
+import { compareProxy } from './proxy-diff/compare-proxy.js';
+import { HeldConfigReader } from './proxy-diff/held-config.js';
 import { readLiveRevision, readRollouts } from './revision-store.js';
 import { readSidecars } from './sidecar-store.js';
 import { eventually } from './testing/eventually.js';
@@ -205,6 +208,29 @@ describe('without PostgreSQL', () => {
   });
 });
 
+describe('what sidecars hold', () => {
+  it('is told to the operator, and is what their Envoys use', async () => {
+    const held = await heldConfigOf({ platform: 'operator' });
+    for (const { id, adminAddress } of instances) {
+      const comparison = await compareProxy(held, id, adminAddress);
+      expect(comparison?.differences).toEqual([]);
+      expect(comparison?.equal[TypeUrl.Listener]).toBeGreaterThan(0);
+    }
+    expect(await held.read('mallory-1')).toBeUndefined();
+    held.close();
+  });
+
+  it('is told neither to a sidecar nor to another part of the platform', async () => {
+    for (const subject of [{ service: 'greeter' }, { platform: 'collector' }]) {
+      const held = await heldConfigOf(subject);
+      await expect(held.read('greeter-1')).rejects.toThrow(
+        'refuses: only spiffe://hello.example/platform/operator may see',
+      );
+      held.close();
+    }
+  });
+});
+
 describe('API', () => {
   it('certifies keys for services of the mesh and parts of the platform alone', async () => {
     const { csr } = await certificateRequest();
@@ -253,6 +279,13 @@ describe('SIGTERM', () => {
 function announce(): Promise<Answer> {
   const listed = instances.map((each) => ({ ...each, state }));
   return controlPlane.call('PUT', '/v1/instances', { host: 'test', instances: listed });
+}
+
+async function heldConfigOf(subject: object): Promise<HeldConfigReader> {
+  const { csr, key } = await certificateRequest();
+  const { body } = await controlPlane.call('POST', '/v1/certificates', { csr, ...subject });
+  const signed = JSON.parse(body) as { certificate: string; bundle: string };
+  return new HeldConfigReader(`127.0.0.1:${controlPlane.xdsPort}`, { ...signed, key });
 }
 
 async function liveId(): Promise<string> {
