@@ -10,7 +10,7 @@ import type { AnyValue } from 'envoy-control-plane-ts/gen/opentelemetry/proto/co
 import { eventually } from './testing/eventually.js';
 import { TestControlPlane } from './testing/test-control-plane.js';
 import { freePort, startTestDatabase, type TestDatabase } from './testing/test-database.js';
-import { GUESTS_NEED, TestMesh } from './testing/test-mesh.js';
+import { GUESTS_NEED, GUESTS_NOTHING, TestMesh } from './testing/test-mesh.js';
 import { certificateRequest, TestSidecar } from './testing/test-sidecar.js';
 
 jest.setTimeout(120_000);
@@ -119,6 +119,20 @@ it('a saved rule is one trace from the file to the last acknowledgement', async 
   // Clocks of the spans and of the acknowledgement differ by less than this.
   expect(Math.abs(root.endMs - lastMs)).toBeLessThan(250);
   expect(spans.every(({ startMs }) => startMs >= root.startMs)).toBe(true);
+});
+
+it('a rule saved while the control plane was away is traced by the next one', async () => {
+  await controlPlane.stop('SIGKILL');
+  await mesh.save(GUESTS, GUESTS_NOTHING);
+  await controlPlane.start();
+  await eventually('its trace', async () =>
+    received().find(
+      ({ name, attributes }) =>
+        name === 'roll out' &&
+        attributes['dotline.edges.removed'] === '1' &&
+        attributes['dotline.outcome'] === 'enforced',
+    ),
+  );
 });
 
 it('a rule with a mistake is a trace that failed, and says where', async () => {

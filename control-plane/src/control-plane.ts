@@ -105,6 +105,7 @@ export class ControlPlane {
     this.#publisher = new MeshPublisher({
       directory: settings.meshDirectory,
       compiler: new PolicyCompiler({
+        warmUp: true,
         opaPath: settings.opaPath,
         cacheDirectory: settings.policyCacheDirectory,
         log: (message, facts) => log.debug(facts, message),
@@ -125,18 +126,15 @@ export class ControlPlane {
 
   /** Who this process is towards the collector. @throws Error before a revision tells the trust domain */
   async identity(): Promise<TlsIdentity> {
-    if (this.#certificate === undefined || this.#xds === undefined) {
+    if (this.#certificate === undefined || !this.isServing) {
       throw new Error('the control plane has no identity yet');
     }
     const { key, certificate, bundle } = this.#certificate.current;
     return { key, cert: certificate, ca: bundle };
   }
 
-  /**
-   * Starts everything. Resolves when the mesh directory has been read; sidecars are served as soon
-   * as a revision is known, which after a restart is the one that PostgreSQL has as live.
-   */
-  async start(): Promise<void> {
+  /** Starts to serve: the API, and sidecars as soon as a revision is known, which after a restart it is. */
+  async serve(): Promise<void> {
     const { settings, log } = this;
     const authority = await CertificateAuthority.open(settings.caDirectory);
     this.#certificate = await ServerCertificate.create(authority, this.#names(), (error) =>
@@ -164,7 +162,16 @@ export class ControlPlane {
       await this.#live.refresh();
     });
     await this.#serving;
+  }
 
+  /** Whether sidecars are served. */
+  get isServing(): boolean {
+    return this.#xds !== undefined;
+  }
+
+  /** Starts to follow the mesh directory. Resolves when it has been read. */
+  async follow(): Promise<void> {
+    const { settings, log } = this;
     this.#watcher = await MeshWatcher.start(
       settings.meshDirectory,
       (change) => void this.#publisher.publish(change),

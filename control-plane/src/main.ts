@@ -30,13 +30,19 @@ function fail(error: unknown): void {
   process.exit(1);
 }
 
-await controlPlane.start().catch(fail);
-// Sidecars wait for the start, nobody for its telemetry.
-if (!stopping) {
+async function run(): Promise<void> {
+  await controlPlane.serve();
+  if (stopping) return;
   telemetry = startTelemetry({
     service: 'dotline-control-plane',
     log,
     registry: controlPlane.registry,
     identity: () => controlPlane.identity(),
   });
+  // After a restart sidecars are served by now, and what changed meanwhile is to be traced. The first
+  // start of a mesh waits for nothing.
+  if (controlPlane.isServing) await telemetry.started;
+  if (!stopping) await controlPlane.follow();
 }
+
+await run().catch(fail);

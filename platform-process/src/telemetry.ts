@@ -7,9 +7,13 @@ const STOP_MS = 2_000;
 
 /** The telemetry of this process. */
 export interface Telemetry {
+  /** Resolves when spans are recorded, or never will be. */
+  readonly started: Promise<void>;
   /** Sends what is there, in bounded time. Never rejects. */
   stop(): Promise<void>;
 }
+
+const OFF: Telemetry = { started: Promise.resolve(), stop: async () => undefined };
 
 /**
  * Exports this process's spans, metrics and log records to the collector that
@@ -19,9 +23,10 @@ export interface Telemetry {
  */
 export function startTelemetry(settings: TelemetrySettings): Telemetry {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SDK_DISABLED: disabled } = process.env;
-  if (!endpoint || disabled === 'true') return { stop: async () => undefined };
+  if (!endpoint || disabled === 'true') return OFF;
   const exporting = load(settings);
   return {
+    started: exporting.then(() => undefined),
     async stop() {
       const stopped = exporting.then((started) => started?.stop()).catch(() => undefined);
       await Promise.race([stopped, sleep(STOP_MS, undefined, { ref: false })]);
