@@ -19,7 +19,7 @@ import type {
   SidecarsView,
   StatusView,
 } from '@dotline/topology-ui/api';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import {
   type Answer,
   edgesAnswer,
@@ -99,7 +99,11 @@ command(
   'Wait until every sidecar that a revision touches holds it; exit code 1 names those that lag',
 )
   .argument('<revision>', 'its id or commit (seven characters are enough), or live')
-  .option('--for <duration>', 'for at most so long, such as 30s or 2m', durationMs, 30_000)
+  .addOption(
+    new Option('--for <duration>', 'for at most so long, such as 30s or 2m')
+      .argParser(durationMs)
+      .default(30_000, '30s'),
+  )
   .action((revision: string, options: ReadOptions & { readonly for: number }) =>
     answer(options, (address) => waitAnswer(address, revision, options.for)),
   );

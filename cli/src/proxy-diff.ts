@@ -1,9 +1,9 @@
-import {
-  compareProxy,
-  type ProxyComparison,
-  type ResourceDifference,
-} from '@dotline/control-plane/proxy-diff/compare-proxy';
-import { ProxyUnavailableError } from '@dotline/control-plane/proxy-diff/envoy-config-dump';
+import { compareProxy } from '@dotline/control-plane/proxy-diff/compare-proxy';
+import type {
+  ProxyComparison,
+  ResourceDifference,
+} from '@dotline/control-plane/proxy-diff/compare-resources';
+import { ProxyUnavailableError } from '@dotline/control-plane/proxy-diff/config-dump';
 import {
   ControlPlaneUnavailableError,
   type HeldConfigReader,

@@ -11,7 +11,7 @@ export interface FoundRollout {
 }
 
 /** Characters that a name needs at least, so that it is not met by chance. */
-export const NAME_LENGTH_MIN = 7;
+const NAME_LENGTH_MIN = 7;
 
 /**
  * Finds the last rollout of a revision by the beginning of its id or of its git commit, or the one

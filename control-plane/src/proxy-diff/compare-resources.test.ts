@@ -11,8 +11,9 @@ import { describe, expect, it } from '@jest/globals';
 import { TypeUrl } from 'envoy-control-plane-ts';
 import { ClusterSchema } from 'envoy-control-plane-ts/gen/envoy/config/cluster/v3/cluster_pb';
 import { ClusterLoadAssignmentSchema } from 'envoy-control-plane-ts/gen/envoy/config/endpoint/v3/endpoint_pb';
-import { compareResources } from './compare-proxy.js';
-import { ProxyUnavailableError, proxyConfig, readProxyConfig } from './envoy-config-dump.js';
+import { compareResources } from './compare-resources.js';
+import { ProxyUnavailableError, proxyConfig } from './config-dump.js';
+import { readProxyConfig } from './envoy-admin.js';
 import type { HeldResource } from './held-config.js';
 import { contentOf } from './proxy-resource.js';
 

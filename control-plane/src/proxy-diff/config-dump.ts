@@ -11,8 +11,6 @@ import {
 import { registry } from 'envoy-control-plane-ts/gen/registry';
 import { contentOf, type ProxyResource } from './proxy-resource.js';
 
-const REQUEST_TIMEOUT_MS = 10_000;
-
 /** Envoy's admin interface does not answer, or not as Envoy does. */
 export class ProxyUnavailableError extends Error {
   override readonly name = 'ProxyUnavailableError';
@@ -22,29 +20,6 @@ export class ProxyUnavailableError extends Error {
 export interface ProxyConfig {
   readonly used: readonly ProxyResource[];
   readonly warming: readonly { readonly typeUrl: string; readonly name: string }[];
-}
-
-/**
- * Asks an Envoy for everything that it was given by xDS; secrets are left out.
- * @param adminAddress `host:port`
- * @throws ProxyUnavailableError
- */
-export async function readProxyConfig(adminAddress: string): Promise<ProxyConfig> {
-  let dump: unknown;
-  try {
-    const response = await fetch(`http://${adminAddress}/config_dump?include_eds`, {
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-    });
-    if (!response.ok) throw new Error(`status ${response.status}`);
-    dump = await response.json();
-  } catch (error) {
-    const reason = error instanceof Error ? (error.cause ?? error) : error;
-    throw new ProxyUnavailableError(
-      `Envoy does not answer at ${adminAddress}: ${reason instanceof Error ? reason.message : reason}`,
-      { cause: error },
-    );
-  }
-  return proxyConfig(dump);
 }
 
 /**
