@@ -31,6 +31,7 @@ export function inconsistencies(snapshot: Snapshot): Inconsistency[] {
   const roots = [
     ...resourcesOf(snapshot, TypeUrl.Cluster),
     ...resourcesOf(snapshot, TypeUrl.Listener),
+    ...resourcesOf(snapshot, TypeUrl.ScopedRoute),
   ];
   for (const root of roots) {
     for (const to of referencesOf(root)) {

@@ -1,6 +1,12 @@
 import { RejectedGroups } from './rejected-groups.js';
 import type { TypedResource } from './resource.js';
-import { differences, emptyResourceSet, type ResourceSet } from './resource-set.js';
+import {
+  type Differences,
+  differences,
+  emptyResourceSet,
+  type ResourceSet,
+  resourceNamed,
+} from './resource-set.js';
 import {
   type Answer,
   type NextOptions,
@@ -10,7 +16,7 @@ import {
   type Subscription,
   type Update,
 } from './subscription.js';
-import { isRootType, type TypeUrl } from './type-url.js';
+import { isRootType, TypeUrl } from './type-url.js';
 import { UnansweredResponses } from './unanswered.js';
 
 /** The part of a DeltaDiscoveryRequest that concerns one type. */
@@ -62,6 +68,12 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   get settled(): boolean {
     return this.#differing.size === 0 && !this.#firstDue && !this.#rejected.pending;
+  }
+
+  sayAbsent(name: string): void {
+    if (resourceNamed(this.#base, name) === undefined) {
+      this.#differing.set(name, owed);
+    }
   }
 
   asksFor(name: string): boolean {
@@ -123,12 +135,17 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       return undefined;
     }
     const resources = this.#changed(options.maxBytes);
-    const removed = this.#gone(options.removals);
-    if (resources.length === 0 && removed.length === 0 && !this.#firstDue) {
+    const gone = this.#gone(options.removals);
+    if (resources.length === 0 && gone.length === 0 && !this.#firstDue) {
       return undefined;
     }
-    const problems = this.#problems(removed, options.whyMissing);
-    return { resources, removed, version: set.version, ...(problems && { problems }) };
+    const problems = this.#problems(gone, options.whyMissing);
+    return {
+      resources,
+      ...this.#split(gone),
+      version: set.version,
+      ...(problems && { problems }),
+    };
   }
 
   heartbeat(): Update | undefined {
@@ -143,18 +160,27 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   sent(update: Update, nonce: string): void {
     this.#firstDue = false;
     this.#unanswered.add(nonce, update);
-    for (const { name, version } of update.resources) {
-      if (this.#base.resources.get(name)?.version === version) {
-        this.#differing.delete(name);
-      } else {
-        this.#differing.set(name, version);
+    for (const { name, version, aliases = [] } of update.resources) {
+      this.#holds(name, version);
+      for (const alias of aliases) {
+        if (this.#names.has(alias)) {
+          this.#holds(alias, version);
+        }
       }
     }
     // "Management servers must remember the set of resources being requested by the client, and if
     // one of those springs into existence later, the server must send an update" [Knowing When a
     // Requested Resource Does Not Exist]: the name stays in #names, and is not held.
-    for (const name of update.removed) {
+    for (const name of [...update.removed, ...(update.unresolved ?? [])]) {
       this.#differing.delete(name);
+    }
+  }
+
+  #holds(name: string, version: string): void {
+    if (resourceNamed(this.#base, name)?.version === version) {
+      this.#differing.delete(name);
+    } else {
+      this.#differing.set(name, version);
     }
   }
 
@@ -171,12 +197,15 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     if (held !== undefined) {
       return held;
     }
-    const resource = this.asksFor(name) ? this.#base.resources.get(name) : undefined;
+    const resource = this.asksFor(name) ? resourceNamed(this.#base, name) : undefined;
     return resource?.version ?? absent;
   }
 
   #rebase(set: ResourceSet): void {
     const changes = differences(this.#base, set);
+    if (this.#base.aliases !== undefined || set.aliases !== undefined) {
+      this.#rebaseAliases(set, changes);
+    }
     if (this.#wildcard || changes.size < this.#names.size) {
       for (const [name, before] of changes) {
         if (this.asksFor(name)) {
@@ -191,6 +220,23 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       }
     }
     this.#base = set;
+  }
+
+  /** What is asked for by another name changes with the resource; when that goes, it goes by its own. */
+  #rebaseAliases(set: ResourceSet, changes: Differences): void {
+    for (const [name, before] of changes) {
+      const [old, now] = [this.#base, set].map(
+        ({ resources }) => resources.get(name)?.aliases ?? [],
+      );
+      for (const alias of new Set([...(old ?? []), ...(now ?? [])])) {
+        if (this.#names.has(alias)) {
+          this.#differFrom(alias, before);
+          if (!set.resources.has(name)) {
+            this.#differFrom(name, before);
+          }
+        }
+      }
+    }
   }
 
   #differFrom(name: string, before: string | undefined): void {
@@ -303,8 +349,8 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     const changed: TypedResource[] = [];
     let bytes = 0;
     for (const [name, held] of this.#differing) {
-      const resource = this.#base.resources.get(name);
-      if (resource === undefined) {
+      const resource = resourceNamed(this.#base, name);
+      if (resource === undefined || (resource.aliases && changed.includes(resource))) {
         continue;
       }
       if (held === resource.version) {
@@ -324,7 +370,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   #gone(removals: boolean): string[] {
     const gone: string[] = [];
     for (const [name, held] of this.#differing) {
-      if (this.#base.resources.has(name)) {
+      if (resourceNamed(this.#base, name) !== undefined) {
         continue;
       }
       // "When a resource subscribed to by a client does not exist, the server will send a message
@@ -337,6 +383,19 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       }
     }
     return gone;
+  }
+
+  /**
+   * A request that waits for a virtual host goes on only when the name comes back, as that of a
+   * resource without content; Envoy rejects a name that is in removed_resources as well.
+   * https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/vhds
+   */
+  #split(gone: string[]): Pick<Update, 'removed' | 'unresolved'> {
+    if (this.typeUrl !== TypeUrl.VirtualHost) {
+      return { removed: gone };
+    }
+    const unresolved = gone.filter((name) => this.#differing.get(name) === owed);
+    return { removed: gone.filter((name) => !unresolved.includes(name)), unresolved };
   }
 
   /**
@@ -363,7 +422,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       return;
     }
     for (const name of this.#names) {
-      const resource = this.#base.resources.get(name);
+      const resource = resourceNamed(this.#base, name);
       if (resource !== undefined) {
         yield resource;
       }
@@ -371,6 +430,6 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   }
 
   #isCurrent({ name, version }: TypedResource): boolean {
-    return this.#heldOf(name) === version && this.#base.resources.get(name)?.version === version;
+    return this.#heldOf(name) === version && resourceNamed(this.#base, name)?.version === version;
   }
 }

@@ -111,7 +111,9 @@ export class LinearCache implements ResourceSource {
       return;
     }
     this.#set = this.#set.changed(name, after);
-    this.#watchers.collect(name, told);
+    for (const each of [name, ...(before?.aliases ?? []), ...(after?.aliases ?? [])]) {
+      this.#watchers.collect(each, told);
+    }
     this.#watchers.collect('*', told);
   }
 
@@ -127,7 +129,33 @@ export class LinearCache implements ResourceSource {
 class Epoch {
   /** In order: the name that changed and the version that it had before. */
   readonly changes: { readonly name: string; readonly before: string | undefined }[] = [];
-  constructor(readonly resources: Map<string, TypedResource>) {}
+  readonly aliases = new Map<string, string>();
+
+  constructor(readonly resources: Map<string, TypedResource>) {
+    for (const resource of resources.values()) {
+      this.#addAliases(resource);
+    }
+  }
+
+  set(name: string, after: TypedResource | undefined): void {
+    const before = this.resources.get(name);
+    this.changes.push({ name, before: before?.version });
+    for (const alias of before?.aliases ?? []) {
+      this.aliases.delete(alias);
+    }
+    if (after === undefined) {
+      this.resources.delete(name);
+    } else {
+      this.resources.set(name, after);
+      this.#addAliases(after);
+    }
+  }
+
+  #addAliases({ name, aliases = [] }: TypedResource): void {
+    for (const alias of aliases) {
+      this.aliases.set(alias, name);
+    }
+  }
 
   /** What changed after the first `count` changes, up to those of `end`. */
   since(count: number, end: number): Map<string, string | undefined> {
@@ -156,16 +184,15 @@ class LinearSet implements ResourceSet {
     return this.epoch.resources;
   }
 
+  get aliases(): ReadonlyMap<string, string> {
+    return this.epoch.aliases;
+  }
+
   changed(name: string, after: TypedResource | undefined): LinearSet {
     const { resources, changes } = this.epoch;
     const epoch = changes.length < changesPerEpoch ? this.epoch : new Epoch(new Map(resources));
     const before = epoch.resources.get(name);
-    epoch.changes.push({ name, before: before?.version });
-    if (after === undefined) {
-      epoch.resources.delete(name);
-    } else {
-      epoch.resources.set(name, after);
-    }
+    epoch.set(name, after);
     return new LinearSet(epoch, epoch.changes.length, versionAfter(this.version, before, after));
   }
 

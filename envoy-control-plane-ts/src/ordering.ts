@@ -18,7 +18,14 @@ export const updatePhases: readonly (readonly TypeUrl[])[] = [
   // clusters and listeners wait for them, and ask for them only when they have arrived themselves.
   [TypeUrl.Runtime, TypeUrl.Cluster, TypeUrl.Endpoint, TypeUrl.Secret],
   // A listener waits for its extension configs, so known ones are renewed before it.
-  [TypeUrl.ExtensionConfig, TypeUrl.Listener, TypeUrl.Route],
+  // Scopes name routes, and these the virtual hosts that come by themselves.
+  [
+    TypeUrl.ExtensionConfig,
+    TypeUrl.Listener,
+    TypeUrl.ScopedRoute,
+    TypeUrl.Route,
+    TypeUrl.VirtualHost,
+  ],
 ];
 
 /**
@@ -27,6 +34,8 @@ export const updatePhases: readonly (readonly TypeUrl[])[] = [
  */
 export const removalOrder: readonly TypeUrl[] = [
   TypeUrl.Listener,
+  TypeUrl.ScopedRoute,
+  TypeUrl.VirtualHost,
   TypeUrl.Route,
   TypeUrl.ExtensionConfig,
   TypeUrl.Cluster,

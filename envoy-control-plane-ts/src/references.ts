@@ -1,8 +1,10 @@
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { Cluster_DiscoveryType, ClusterSchema } from './gen/envoy/config/cluster/v3/cluster_pb.js';
 import type { ConfigSource } from './gen/envoy/config/core/v3/config_source_pb.js';
 import type { Filter } from './gen/envoy/config/listener/v3/listener_components_pb.js';
 import { ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb.js';
+import { ScopedRouteConfigurationSchema } from './gen/envoy/config/route/v3/scoped_route_pb.js';
 import {
   type HttpConnectionManager,
   HttpConnectionManagerSchema,
@@ -19,7 +21,8 @@ export interface Reference {
 const known = new WeakMap<TypedResource, readonly Reference[]>();
 
 /**
- * What a cluster or listener makes Envoy ask for over ADS: endpoints, routes, extension configs.
+ * What a cluster, listener or scope makes Envoy ask for over ADS: endpoints, routes, extension
+ * configs, and the virtual hosts of a route configuration, which have its name before a slash.
  * Reads each resource once. References to other config sources are another server's affair.
  */
 export function referencesOf(resource: TypedResource): readonly Reference[] {
@@ -27,9 +30,18 @@ export function referencesOf(resource: TypedResource): readonly Reference[] {
   if (before !== undefined) {
     return before;
   }
-  const references = read(resource);
+  const references = readable(resource);
   known.set(resource, references);
   return references;
+}
+
+/** Bytes that are no message of their type refer to nothing; the client rejects them and says why. */
+function readable(resource: TypedResource): Reference[] {
+  try {
+    return read(resource);
+  } catch {
+    return [];
+  }
 }
 
 function read(resource: TypedResource): Reference[] {
@@ -38,6 +50,10 @@ function read(resource: TypedResource): Reference[] {
       return ofCluster(resource.value);
     case TypeUrl.Listener:
       return ofListener(resource.value);
+    case TypeUrl.ScopedRoute:
+      return ofScope(resource.value);
+    case TypeUrl.Route:
+      return ofRoute(resource);
     default:
       return [];
   }
@@ -53,6 +69,30 @@ function ofCluster(value: Uint8Array): Reference[] {
     return [];
   }
   return [{ typeUrl: TypeUrl.Endpoint, name: edsClusterConfig?.serviceName || cluster.name }];
+}
+
+/** Field `vhds` of RouteConfiguration. */
+const vhdsField = 9;
+
+/**
+ * The virtual hosts that a route configuration asks for one by one. Only the outermost fields are
+ * looked at: these are the largest resources, and few have this one.
+ */
+function ofRoute({ name, value }: TypedResource): Reference[] {
+  const reader = new BinaryReader(value);
+  while (reader.pos < reader.len) {
+    const [field, wireType] = reader.tag();
+    if (field === vhdsField) {
+      return [{ typeUrl: TypeUrl.VirtualHost, name: `${name}/` }];
+    }
+    reader.skip(wireType, field);
+  }
+  return [];
+}
+
+function ofScope(value: Uint8Array): Reference[] {
+  const { routeConfigurationName: name } = fromBinary(ScopedRouteConfigurationSchema, value);
+  return name === '' ? [] : [{ typeUrl: TypeUrl.Route, name }];
 }
 
 function ofListener(value: Uint8Array): Reference[] {

@@ -11,6 +11,8 @@ export interface ResourceSet {
    * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#ack-nack-and-resource-type-instance-version
    */
   readonly version: string;
+  /** The names of resources by their other names; not there when there are none. */
+  readonly aliases?: ReadonlyMap<string, string>;
   /** What changed since an earlier set, for sets that know without comparing all of both. */
   readonly changesSince?: (earlier: ResourceSet) => Differences | undefined;
 }
@@ -38,7 +40,28 @@ export function resourceSet(resources: Iterable<TypedResource>): ResourceSet {
     }
     byName.set(resource.name, resource);
   }
-  return { resources: byName, version: versionOf(byName.values()) };
+  return made(byName, versionOf(byName.values()));
+}
+
+/** A resource by its name or one of its other names. */
+export function resourceNamed(set: ResourceSet, name: string): TypedResource | undefined {
+  const resource = set.resources.get(name);
+  if (resource !== undefined || set.aliases === undefined) {
+    return resource;
+  }
+  const other = set.aliases.get(name);
+  return other === undefined ? undefined : set.resources.get(other);
+}
+
+function made(resources: ReadonlyMap<string, TypedResource>, version: string): ResourceSet {
+  let aliases: Map<string, string> | undefined;
+  for (const resource of resources.values()) {
+    for (const alias of resource.aliases ?? []) {
+      aliases ??= new Map();
+      aliases.set(alias, resource.name);
+    }
+  }
+  return { resources, version, ...(aliases && { aliases }) };
 }
 
 /**
@@ -79,7 +102,7 @@ export function withChanges(
       resources.set(name, after);
     }
   }
-  return resources === undefined ? set : { resources, version };
+  return resources === undefined ? set : made(resources, version);
 }
 
 /** The set with this resource in place of the one of its name, if there is one. */
@@ -143,7 +166,9 @@ function fingerprintOf(resource: TypedResource): bigint {
   if (known !== undefined) {
     return known;
   }
-  const hash = createHash('sha256').update(JSON.stringify([resource.name, resource.version]));
+  const hash = createHash('sha256').update(
+    JSON.stringify([resource.name, resource.version, ...(resource.aliases ?? [])]),
+  );
   const fingerprint = BigInt(`0x${hash.digest('hex').slice(0, 32)}`);
   fingerprints.set(resource, fingerprint);
   return fingerprint;
@@ -153,7 +178,9 @@ function fingerprintOf(resource: TypedResource): bigint {
 const sumDigits = 32;
 
 function versionOfSum(sum: bigint): string {
-  return BigInt.asUintN(4 * sumDigits, sum).toString(16).padStart(sumDigits, '0');
+  return BigInt.asUintN(4 * sumDigits, sum)
+    .toString(16)
+    .padStart(sumDigits, '0');
 }
 
 export const emptyResourceSet: ResourceSet = resourceSet([]);

@@ -16,6 +16,11 @@ export interface TypedResource {
   /** The encoded message. Must not be written to. */
   readonly value: Uint8Array;
   /**
+   * Other names by which clients ask for it, as for the hosts of a virtual host.
+   * https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/vhds
+   */
+  readonly aliases?: readonly string[];
+  /**
    * How long a client may use the resource without hearing from the server, in ms; the server renews
    * it in time. Without: for ever.
    * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-ttl
@@ -42,7 +47,7 @@ export function resource<Desc extends DescMessage>(
   schema: Desc,
   name: string,
   message: MessageShape<Desc>,
-  { ttlMs }: Pick<TypedResource, 'ttlMs'> = {},
+  { ttlMs, aliases }: Pick<TypedResource, 'ttlMs' | 'aliases'> = {},
 ): TypedResource {
   const typeUrl = urlOf(schema);
   if (!isKnownType(typeUrl)) {
@@ -53,6 +58,7 @@ export function resource<Desc extends DescMessage>(
     name,
     value: canonicalBinary(schema, message),
     ...(ttlMs !== undefined && { ttlMs }),
+    ...(aliases !== undefined && { aliases }),
   });
 }
 

@@ -70,6 +70,7 @@ function isSame(one: Update, other: Update): boolean {
     one.heartbeat === other.heartbeat &&
     // Problems are what one client asked for.
     one.problems === other.problems &&
+    one.unresolved === other.unresolved &&
     isEqual(one.resources, other.resources, isSameResource) &&
     isEqual(one.removed, other.removed, Object.is)
   );

@@ -21,6 +21,8 @@ export const discoveryServices: readonly DiscoveryService[] = [
   service('endpoint.v3.EndpointDiscoveryService', 'Endpoints', TypeUrl.Endpoint),
   service('listener.v3.ListenerDiscoveryService', 'Listeners', TypeUrl.Listener),
   service('route.v3.RouteDiscoveryService', 'Routes', TypeUrl.Route),
+  service('route.v3.ScopedRoutesDiscoveryService', 'ScopedRoutes', TypeUrl.ScopedRoute),
+  incrementalService('route.v3.VirtualHostDiscoveryService', 'VirtualHosts', TypeUrl.VirtualHost),
   service('secret.v3.SecretDiscoveryService', 'Secrets', TypeUrl.Secret),
   service(
     'extension.v3.ExtensionConfigDiscoveryService',
@@ -29,6 +31,17 @@ export const discoveryServices: readonly DiscoveryService[] = [
   ),
   service('runtime.v3.RuntimeDiscoveryService', 'Runtime', TypeUrl.Runtime),
 ];
+
+/** Virtual hosts are asked for one by one, which only the incremental variant can. */
+function incrementalService(
+  shortName: string,
+  resources: string,
+  only: TypeUrl | undefined,
+): DiscoveryService {
+  const { name, methods } = service(shortName, resources, only);
+  const variants = Object.entries(methods).filter(([, { variant }]) => variant === 'delta');
+  return { name, methods: Object.fromEntries(variants) };
+}
 
 function service(
   shortName: string,

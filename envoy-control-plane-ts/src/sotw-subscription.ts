@@ -57,6 +57,9 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     return this.#settled.has(true);
   }
 
+  /** "The API provides no mechanism" for this [Deleting Resources]. */
+  sayAbsent(): void {}
+
   asksFor(name: string): boolean {
     return this.#wildcard || this.#names.has(name);
   }

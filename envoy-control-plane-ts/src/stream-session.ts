@@ -58,6 +58,8 @@ export class StreamSession<Request> {
   readonly #watch: Watch;
   /** Names of endpoints that must follow clusters which have just been sent. */
   readonly #endpointsDue = new Set<string>();
+  /** Route configurations that have just been sent, and whose virtual hosts come on demand. */
+  readonly #virtualHostsDue = new Set<string>();
   #nonce = 0;
   #writing = false;
   #closed = false;
@@ -101,6 +103,7 @@ export class StreamSession<Request> {
     }
     this.#idle &&= state.subscription.settled;
     this.#renewDueEndpoints();
+    this.#beginDueVirtualHosts();
     const now = Date.now();
     for (const answer of answers) {
       state.board.answered(answer, now);
@@ -174,6 +177,8 @@ export class StreamSession<Request> {
     this.#heartbeats.follow(update.resources);
     if (typeUrl === TypeUrl.Cluster) {
       this.#renewEndpoints(news);
+    } else if (typeUrl === TypeUrl.Route) {
+      this.#beginVirtualHosts(news);
     }
     const { length: bytes } = encoded.bytes;
     callHook(hooks.responded, { stream, typeUrl, nonce, update, bytes });
@@ -191,6 +196,29 @@ export class StreamSession<Request> {
       this.#endpointsDue.add(name);
     }
     this.#renewDueEndpoints();
+  }
+
+  /**
+   * Envoy uses a route configuration with virtual hosts on demand when it has heard of these for the
+   * first time, and waits for it for its initial_fetch_timeout; but at first it asks for none, and an
+   * empty answer is lost. So it is told of one that does not exist.
+   */
+  #beginVirtualHosts(routes: readonly TypedResource[]): void {
+    for (const { name } of routes.flatMap(referencesOf)) {
+      this.#virtualHostsDue.add(name);
+    }
+    this.#beginDueVirtualHosts();
+  }
+
+  #beginDueVirtualHosts(): void {
+    const hosts = this.#types.get(TypeUrl.VirtualHost);
+    if (this.#virtualHostsDue.size > 0 && hosts !== undefined) {
+      this.#idle = false;
+      for (const name of this.#virtualHostsDue) {
+        hosts.subscription.sayAbsent(name);
+      }
+      this.#virtualHostsDue.clear();
+    }
   }
 
   /**

@@ -18,6 +18,8 @@ export interface ResourceProblem {
 /** The content of one response, before it has a nonce. */
 export interface Update {
   readonly resources: readonly TypedResource[];
+  /** Names of virtual hosts that do not exist: sent as resources without content. */
+  readonly unresolved?: readonly string[];
   /** Only the time to live of the resources is renewed; they are sent without their content. */
   readonly heartbeat?: true;
   /** By name, for names that the client asked for. */
@@ -85,6 +87,8 @@ export interface Subscription<Request> {
    * they have not changed.
    */
   sendAgain(names: Iterable<string>): void;
+  /** Has the client told, if the protocol can, that there is no resource of this name. */
+  sayAbsent(name: string): void;
   /** Whether a response waits for the client's answer. */
   readonly awaitsAnswer: boolean;
   /** Changes when the names do. */

@@ -9,7 +9,9 @@ export const TypeUrl = {
   Secret: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
   ExtensionConfig: 'type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig',
   Listener: 'type.googleapis.com/envoy.config.listener.v3.Listener',
+  ScopedRoute: 'type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration',
   Route: 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',
+  VirtualHost: 'type.googleapis.com/envoy.config.route.v3.VirtualHost',
   Runtime: 'type.googleapis.com/envoy.service.runtime.v3.Runtime',
 } as const;
 
@@ -36,5 +38,10 @@ export function isTypeUrl(url: string): url is TypeUrl {
  * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#grouping-resources-into-responses
  */
 export function isRootType(typeUrl: TypeUrl): boolean {
-  return typeUrl === TypeUrl.Cluster || typeUrl === TypeUrl.Listener;
+  return (
+    typeUrl === TypeUrl.Cluster ||
+    typeUrl === TypeUrl.Listener ||
+    // Envoy names no scopes, and takes those away that a state-of-the-world response leaves out.
+    typeUrl === TypeUrl.ScopedRoute
+  );
 }

@@ -106,8 +106,17 @@ export function encodeDeltaResponse(typeUrl: string, update: Update, nonce: stri
   for (const name of update.removed) {
     tail.tag(6, WireType.LengthDelimited).string(name);
   }
+  for (const name of update.unresolved ?? []) {
+    writeUnresolved(tail, name);
+  }
   writeProblems(tail, 9, update);
   return joined(update, update.heartbeat ? deltaHeartbeat : deltaPrefix, tail);
+}
+
+/** `resources: [Resource { name, aliases }]` */
+function writeUnresolved(writer: BinaryWriter, name: string): void {
+  const unresolved = toBinary(ResourceSchema, create(ResourceSchema, { name, aliases: [name] }));
+  writer.tag(2, WireType.LengthDelimited).bytes(unresolved);
 }
 
 function joined(update: Update, prefix: Prefix, tail: BinaryWriter): Buffer {
@@ -177,10 +186,13 @@ const deltaHeartbeat = new Prefix((resource) => nested(2, wrapperHead(resource).
 
 const wrapperTypeUrl = `type.googleapis.com/${ResourceSchema.typeName}`;
 
-function wrapperHead({ name, version, ttlMs }: TypedResource): BinaryWriter {
+function wrapperHead({ name, version, ttlMs, aliases = [] }: TypedResource): BinaryWriter {
   const head = new BinaryWriter();
   head.tag(3, WireType.LengthDelimited).string(name);
   head.tag(1, WireType.LengthDelimited).string(version);
+  for (const alias of aliases) {
+    head.tag(4, WireType.LengthDelimited).string(alias);
+  }
   if (ttlMs !== undefined) {
     head.tag(6, WireType.LengthDelimited).bytes(toBinary(DurationSchema, durationFromMs(ttlMs)));
   }

@@ -9,6 +9,13 @@ export interface EnvoyOptions {
   readonly nodeId: string;
   readonly xdsPort: number;
   readonly apiType: 'DELTA_GRPC' | 'GRPC';
+  /**
+   * Where listeners and clusters come from: one aggregated stream (the default), a stream each, or
+   * listeners from a file (its path, with a DiscoveryResponse as JSON) and the rest aggregated.
+   */
+  readonly delivery?: 'aggregated' | 'separate' | { readonly listenersFile: string };
+  /** Layers of the runtime, as in the bootstrap. */
+  readonly runtimeLayers?: readonly object[];
   /** Paths of PEM files; plaintext without. */
   readonly tls?: { readonly certificate: string; readonly key: string; readonly roots: string };
 }
@@ -124,28 +131,43 @@ function dumped(section: Section): DumpedResource[] {
   return found;
 }
 
-function bootstrap({ nodeId, xdsPort, apiType, tls }: EnvoyOptions) {
+function bootstrap({
+  nodeId,
+  xdsPort,
+  apiType,
+  tls,
+  delivery = 'aggregated',
+  runtimeLayers = [],
+}: EnvoyOptions) {
+  const server = {
+    api_type: apiType,
+    transport_api_version: 'V3',
+    set_node_on_first_message_only: true,
+    grpc_services: [
+      {
+        envoy_grpc: {
+          cluster_name: 'xds',
+          retry_policy: {
+            retry_back_off: { base_interval: '0.1s', max_interval: '0.5s' },
+          },
+        },
+      },
+    ],
+  };
+  const isSeparate = delivery === 'separate';
+  const source = isSeparate ? { api_config_source: server } : { ads: {} };
+  const listeners =
+    typeof delivery === 'object'
+      ? { path_config_source: { path: delivery.listenersFile } }
+      : source;
   return {
     node: { id: nodeId, cluster: 'test' },
     admin: { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } },
+    layered_runtime: { layers: runtimeLayers },
     dynamic_resources: {
-      ads_config: {
-        api_type: apiType,
-        transport_api_version: 'V3',
-        set_node_on_first_message_only: true,
-        grpc_services: [
-          {
-            envoy_grpc: {
-              cluster_name: 'xds',
-              retry_policy: {
-                retry_back_off: { base_interval: '0.1s', max_interval: '0.5s' },
-              },
-            },
-          },
-        ],
-      },
-      cds_config: { ads: {}, resource_api_version: 'V3' },
-      lds_config: { ads: {}, resource_api_version: 'V3' },
+      ...(!isSeparate && { ads_config: server }),
+      cds_config: { ...source, resource_api_version: 'V3' },
+      lds_config: { ...listeners, resource_api_version: 'V3' },
     },
     static_resources: {
       clusters: [
