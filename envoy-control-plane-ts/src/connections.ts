@@ -1,6 +1,9 @@
 import { lookup } from 'node:dns/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 
+/** A whole fleet comes at once when a server is back; Node's 511 would lose half of a thousand. */
+const backlog = 4_096;
+
 /** An address that cannot be listened on. */
 export class ListenError extends Error {
   override readonly name = 'ListenError';
@@ -95,7 +98,7 @@ export class Connections {
     const listener = createServer((socket) => this.#add(socket));
     return new Promise((resolve, reject) => {
       listener.once('error', reject);
-      listener.listen(where, () => {
+      listener.listen({ ...where, backlog }, () => {
         listener.off('error', reject);
         // Such as too many open files: this connection is lost, the listener is not.
         listener.on('error', () => undefined);
