@@ -1,12 +1,15 @@
 // Installs and builds what a fresh clone lacks. Needs Node alone; everything else comes from package.json.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+// Whole, because an older Node lacks some of it and is told so below.
+import fs, { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const NODE_MAJOR_MIN = 20;
+const NODE_MIN = [20, 11];
+/** npm packages with the engine of ClickHouse, and the build. */
+const FREE_BYTES_MIN = 2 * 1024 ** 3;
 
 /** Runs one step, says what it does and how long it took; ends everything with one line when it fails. */
 export function step(title, command, args, options = {}) {
@@ -28,14 +31,25 @@ export function fail(line) {
 
 /** npm packages (when the lock file changed since the last time) and the build (incremental). */
 export function setup() {
-  const major = Number(process.versions.node.split('.')[0]);
-  if (major < NODE_MAJOR_MIN)
-    fail(`Dotline needs Node ${NODE_MAJOR_MIN} or newer; this is ${process.versions.node}.`);
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1]))
+    fail(
+      `Dotline needs Node ${NODE_MIN.join('.')} or newer; this is ${process.versions.node}. Install it from https://nodejs.org and start again.`,
+    );
+  if (process.platform !== 'linux')
+    fail(
+      `Dotline runs on Linux; this is ${process.platform}. Use a Linux machine, a container or a virtual machine.`,
+    );
   const lock = createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex');
   const marker = join(root, 'node_modules', '.dotline-lock');
   if (!existsSync(marker) || readFileSync(marker, 'utf8') !== lock) {
+    const { bavail, bsize } = fs.statfsSync(root);
+    if (bavail * bsize < FREE_BYTES_MIN)
+      fail(
+        `Only ${Math.round((bavail * bsize) / 1024 ** 2)} MiB are free on the disk of ${root}; the packages need 2 GiB. Free some space and start again.`,
+      );
     // Not `npm ci`: it refuses a lock file from a registry that lacks other platforms' binaries.
     step('Installing npm packages', 'npm', [
       'install',

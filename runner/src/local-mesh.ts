@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Binary, ensureBinary } from '@dotline/local-parts/binary';
 import { envoySource } from '@dotline/local-parts/envoy';
@@ -18,6 +18,7 @@ import {
   writeValkeyUsers,
 } from './datastore-access.js';
 import { HOST, InstanceHost } from './instance-host.js';
+import { MachineError } from './machine-check.js';
 import { loopbackPrefix, type MeshFolders, type MeshState } from './mesh-state.js';
 import { PlatformIdentities } from './platform-identities.js';
 import * as platform from './platform-processes.js';
@@ -25,6 +26,7 @@ import { ProcessRegistry } from './process-registry.js';
 import { type Death, Supervisor, SupervisorClosedError } from './supervisor.js';
 
 const READY_TIMEOUT_MS = 60_000;
+const COMPLAINT_LENGTH_MAX = 300;
 const TICK_MS = 1_000;
 /** In ticks. Instances are asked each tick until all are ready, then now and then: a death is seen at once anyway. */
 const PROBE_EVERY = 3;
@@ -44,14 +46,23 @@ export interface Programs {
   readonly valkey: Binary;
 }
 
-/** Finds or installs Envoy, OPA and Valkey. @throws PartError */
-export async function ensurePrograms(): Promise<Programs> {
-  const [envoy, valkey, opa] = await Promise.all([
-    ensureBinary(envoySource),
-    ensureValkey(),
-    ensureBinary(opaSource),
-  ]);
-  return { envoy, opa, valkey };
+/**
+ * Finds or installs Envoy, OPA and Valkey, at once. When one cannot be had, or with the signal, the
+ * others are given up too, and nothing of them runs any more when this ends.
+ * @throws PartError
+ */
+export async function ensurePrograms(signal: AbortSignal): Promise<Programs> {
+  const failed = new AbortController();
+  const stop = AbortSignal.any([signal, failed.signal]);
+  const all = [ensureBinary(envoySource, stop), ensureBinary(opaSource, stop), ensureValkey(stop)];
+  for (const each of all) each.catch((error: unknown) => failed.abort(error));
+  const settled = await Promise.allSettled(all);
+  // The others failed because they were given up.
+  if (failed.signal.aborted) throw failed.signal.reason;
+  const [envoy, opa, valkey] = settled.map(
+    (each) => (each as PromiseFulfilledResult<Binary>).value,
+  );
+  return { envoy, opa, valkey } as Programs;
 }
 
 /**
@@ -193,7 +204,16 @@ export class LocalMesh {
 
   async #start(process_: LocalProcess): Promise<void> {
     this.#supervisor.start(process_);
-    await waitUntilReady(process_, READY_TIMEOUT_MS);
+    try {
+      await waitUntilReady(process_, READY_TIMEOUT_MS);
+    } catch (error) {
+      const log = join(this.folders.logs, `${process_.name}.log`);
+      const complaint = lastComplaint(await readFile(log, 'utf8').catch(() => ''));
+      throw new MachineError(
+        `${process_.name} does not answer after ${READY_TIMEOUT_MS / 1000} s${complaint}; ${log} says more`,
+        { cause: error },
+      );
+    }
   }
 
   async #reconcile(mesh: Mesh): Promise<void> {
@@ -253,4 +273,11 @@ export class LocalMesh {
       servicesSecret: this.state.secrets.services,
     };
   }
+}
+
+/** What a process that cannot start printed about it last, as the end of a sentence. */
+function lastComplaint(log: string): string {
+  const lines = log.split('\n').filter((line) => line.trim() !== '');
+  const line = lines.findLast((candidate) => /error|fatal/i.test(candidate)) ?? lines.at(-1);
+  return line === undefined ? '' : ` (${line.trim().slice(0, COMPLAINT_LENGTH_MAX)})`;
 }

@@ -2,9 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import getPort from 'get-port';
+import getPort, { portNumbers } from 'get-port';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
+import { MachineError } from './machine-check.js';
 
 /** Where the runner keeps what belongs to one mesh directory. */
 export interface MeshFolders {
@@ -30,6 +31,14 @@ const PORT_NAMES = [
   'sloHttp',
 ] as const;
 
+/**
+ * Below the ports that the system gives to outgoing connections (32768 and up): one of those would be
+ * lost to such a connection whenever its process is started again.
+ */
+const PORT_MIN = 12_000;
+const PORT_MAX = 32_000;
+const PORTS_TRIED = 500;
+
 const Secrets = z.object({
   joinToken: z.string(),
   postgresql: z.string(),
@@ -46,7 +55,7 @@ const State = z.object({
 /** Ports and secrets of a mesh, chosen once and kept, so that a second start finds what is there. */
 export type MeshState = z.infer<typeof State>;
 
-/** The folders of a mesh directory, made when they are missing. */
+/** The folders of a mesh directory, made when they are missing. @throws MachineError when they cannot be made */
 export async function meshFolders(directory: string): Promise<MeshFolders> {
   const mesh = resolve(directory);
   const root = join(mesh, '.dotline');
@@ -66,9 +75,22 @@ export async function meshFolders(directory: string): Promise<MeshFolders> {
     folders.identities,
     folders.sockets,
   ]) {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder);
   }
   return folders;
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const wayOut =
+      code === 'ENOSPC' ? 'the disk is full; free 1 GiB' : 'make it writable for this user';
+    throw new MachineError(`${folder} cannot be made (${code}): ${wayOut} and start again`, {
+      cause: error,
+    });
+  }
 }
 
 /** Reads the mesh's state; chooses free ports for those that are new or taken by another program now. */
@@ -77,11 +99,12 @@ export async function loadMeshState(folders: MeshFolders): Promise<MeshState> {
   const ports = {} as MeshState['ports'];
   const chosen = new Set<number>();
   for (const name of PORT_NAMES) {
-    const wanted = stored?.ports[name];
+    const from = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN));
+    const wanted = [stored?.ports[name] ?? from].filter((port) => port <= PORT_MAX);
     const port = await getPort({
       host: '127.0.0.1',
       exclude: chosen,
-      ...(wanted === undefined ? {} : { port: wanted }),
+      port: [...wanted, ...portNumbers(from, from + PORTS_TRIED)],
     });
     chosen.add(port);
     ports[name] = port;

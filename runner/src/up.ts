@@ -3,13 +3,21 @@ import { loadMesh } from '@dotline/model/load-mesh';
 import type { Mesh } from '@dotline/model/mesh';
 import type { Revision } from '@dotline/model/revision';
 import { Listr, PRESET_TIMER } from 'listr2';
+import { preparePython } from './languages/build-service.js';
 import { ensurePrograms, LocalMesh, type Programs } from './local-mesh.js';
-import { checkDisk, checkPort, MachineError } from './machine-check.js';
+import {
+  checkDisk,
+  checkLanguages,
+  checkPlatform,
+  checkPort,
+  MachineError,
+} from './machine-check.js';
 import { loadMeshState, meshFolders } from './mesh-state.js';
 import { endLeftovers } from './process-registry.js';
 import { readRun, removeRun, writeRun } from './run-file.js';
 
 const READY_TIMEOUT_MS = 120_000;
+const GIVE_UP_MS = 5_000;
 
 /** What to run. */
 export interface UpOptions {
@@ -34,7 +42,8 @@ interface Context {
 export async function up(options: UpOptions): Promise<void> {
   const startedAtMs = Date.now();
   const pageUrl = `http://127.0.0.1:${options.port}`;
-  await loadMesh(options.meshDirectory);
+  checkPlatform(process.platform, process.arch);
+  const mesh = await loadMesh(options.meshDirectory);
   const folders = await meshFolders(options.meshDirectory);
   const running = await readRun(folders);
   if (running !== undefined) {
@@ -47,6 +56,7 @@ export async function up(options: UpOptions): Promise<void> {
     options.print(`Ended ${leftovers.length} processes that an earlier run left behind.`);
   await checkDisk(folders.root);
   await checkPort(options.port);
+  await checkLanguages(mesh.services);
   const state = await loadMeshState(folders);
 
   const interrupted = interruption();
@@ -59,12 +69,25 @@ export async function up(options: UpOptions): Promise<void> {
     if (context.revision === undefined) throw new Error('a step ran out of order');
     return context.revision;
   };
+  let failure: unknown;
+  const step = (title: string, work: (task: { title: string }) => Promise<void>) => ({
+    title,
+    task: async (_: Context, task: { title: string }) => {
+      try {
+        if (!interrupted.happened()) await work(task);
+      } catch (error) {
+        failure ??= error;
+        // The reason itself is told once, when everything is stopped.
+        throw new Error(interrupted.happened() ? 'interrupted' : 'the last line says why');
+      }
+    },
+  });
   const steps = new Listr<Context>(
     [
-      {
-        title: 'Envoy, OPA, Valkey (the first time: downloads, and two minutes to build OPA)',
-        task: async (_, task) => {
-          context.programs = await ensurePrograms();
+      step(
+        'Envoy, OPA, Valkey (the first time: downloads, and two minutes to build OPA)',
+        async (task) => {
+          context.programs = await ensurePrograms(interrupted.signal);
           const { envoy, opa, valkey } = context.programs;
           task.title = `Envoy ${envoy.version}, OPA ${opa.version}, Valkey ${valkey.version}`;
           context.local = new LocalMesh(folders, state, context.programs, {
@@ -76,25 +99,26 @@ export async function up(options: UpOptions): Promise<void> {
               ),
           });
         },
-      },
-      { title: 'PostgreSQL, Valkey, ClickHouse', task: () => local().startStores() },
+      ),
       {
-        title: 'Control plane: policies into edges',
-        task: async (_, task) => {
-          context.revision = await local().startControlPlane();
-          task.title = `Control plane: revision ${context.revision.id}, ${context.revision.edges.length} edges`;
-        },
+        ...step('Packages of the Python services (the first time: downloads)', async (task) => {
+          await preparePython(mesh, interrupted.signal);
+          task.title = 'Packages of the Python services';
+        }),
+        enabled: () => mesh.services.some(({ language }) => language === 'python'),
       },
-      { title: 'Collector, objectives, page', task: () => local().startObservers(options.port) },
-      {
-        title: 'Services and sidecars',
-        task: async (_, task) => {
-          await local().startInstances(revision());
-          await waitForInstances(local(), interrupted, (line) => {
-            task.title = `Services and sidecars: ${line}`;
-          });
-        },
-      },
+      step('PostgreSQL, Valkey, ClickHouse', () => local().startStores()),
+      step('Control plane: policies into edges', async (task) => {
+        context.revision = await local().startControlPlane();
+        task.title = `Control plane: revision ${context.revision.id}, ${context.revision.edges.length} edges`;
+      }),
+      step('Collector, objectives, page', () => local().startObservers(options.port)),
+      step('Services and sidecars', async (task) => {
+        await local().startInstances(revision());
+        await waitForInstances(local(), interrupted, (line) => {
+          task.title = `Services and sidecars: ${line}`;
+        });
+      }),
     ],
     {
       concurrent: false,
@@ -104,8 +128,11 @@ export async function up(options: UpOptions): Promise<void> {
       fallbackRendererOptions: { timer: PRESET_TIMER },
     },
   );
+  const starting = steps.run(context).catch((error: unknown) => {
+    throw failure ?? error;
+  });
   try {
-    await Promise.race([steps.run(context), interrupted.promise]);
+    await Promise.race([starting, interrupted.promise]);
     if (!interrupted.happened()) {
       await writeRun(folders, pageUrl);
       const { all } = local().readiness();
@@ -118,6 +145,11 @@ export async function up(options: UpOptions): Promise<void> {
     options.print('Stopping …');
   } finally {
     await context.local?.stop();
+    // Installations that were given up remove what they had begun.
+    await Promise.race([
+      starting.catch(() => undefined),
+      sleep(GIVE_UP_MS, undefined, { ref: false }),
+    ]);
     await removeRun(folders);
     interrupted.dispose();
   }
@@ -144,26 +176,29 @@ async function waitForInstances(
 
 interface Interruption {
   readonly promise: Promise<void>;
+  /** Aborts at the same time. */
+  readonly signal: AbortSignal;
   happened(): boolean;
   dispose(): void;
 }
 
 /** Resolves at the first SIGINT, SIGTERM or SIGHUP. Later ones are ignored: stopping is already under way. */
 function interruption(): Interruption {
-  let happened = false;
+  const controller = new AbortController();
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   let resolve: () => void = () => undefined;
   const promise = new Promise<void>((done) => {
     resolve = done;
   });
   const onSignal = () => {
-    happened = true;
+    controller.abort();
     resolve();
   };
   for (const signal of signals) process.on(signal, onSignal);
   return {
     promise,
-    happened: () => happened,
+    signal: controller.signal,
+    happened: () => controller.signal.aborted,
     dispose: () => {
       for (const signal of signals) process.off(signal, onSignal);
     },

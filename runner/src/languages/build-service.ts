@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { delimiter } from 'node:path';
 import { pythonEnvironment } from '@dotline/local-parts/python-environment';
-import type { Service } from '@dotline/model/mesh';
+import type { Mesh, Service } from '@dotline/model/mesh';
 import { BuildError } from './build-error.js';
 import { buildGo } from './go.js';
 import { nearestFile } from './nearest-file.js';
@@ -10,6 +10,15 @@ import { nearestFile } from './nearest-file.js';
 export interface BuiltService {
   readonly command: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Installs what the Python services of a mesh need, once for each `requirements.txt`. @throws PartError */
+export async function preparePython(mesh: Mesh, signal: AbortSignal): Promise<void> {
+  const services = mesh.services.filter(({ language }) => language === 'python');
+  const found = await Promise.all(
+    services.map(({ directory }) => nearestFile(directory, 'requirements.txt', mesh.directory)),
+  );
+  for (const file of new Set(found)) if (file !== undefined) await pythonEnvironment(file, signal);
 }
 
 /**
