@@ -2,9 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { create, toBinary } from '@bufbuild/protobuf';
 import type { Instance } from '@dotline/model/instance';
+import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { TypeUrl } from 'envoy-control-plane-ts';
+import { DeltaDiscoveryRequestSchema } from 'envoy-control-plane-ts/gen/envoy/service/discovery/v3/discovery_pb';
 import { execa } from 'execa';
 import pg from 'pg';
 import { readInstances } from './instance-store.js';
@@ -182,6 +185,47 @@ describe('sidecars', () => {
   });
 });
 
+describe('a sidecar that says it is one of another service', () => {
+  it('is refused, with an audit line that names its identity and its claim', async () => {
+    const { csr, key } = await certificateRequest();
+    const answer = await controlPlane.call('POST', '/v1/certificates', { csr, service: 'visitor' });
+    const { certificate = '', bundle = '' } = JSON.parse(answer.body) as Record<string, string>;
+    const client = new Client(
+      `localhost:${controlPlane.xdsPort}`,
+      credentials.createSsl(Buffer.from(bundle), Buffer.from(key), Buffer.from(certificate)),
+    );
+    const asIs = (bytes: Buffer) => bytes;
+    const stream = client.makeBidiStreamRequest(
+      '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
+      asIs,
+      asIs,
+    );
+    let responses = 0;
+    stream.on('data', () => responses++);
+    const ended = new Promise<ServiceError>((resolve) => stream.on('error', resolve));
+    const request = create(DeltaDiscoveryRequestSchema, {
+      node: { id: 'greeter-1', cluster: 'greeter' },
+      typeUrl: TypeUrl.Cluster,
+    });
+    stream.write(Buffer.from(toBinary(DeltaDiscoveryRequestSchema, request)));
+    expect(await ended).toMatchObject({
+      code: status.PERMISSION_DENIED,
+      details: 'the certificate is that of service visitor, but node.cluster is greeter',
+    });
+    client.close();
+    expect(responses).toBe(0);
+    const line = controlPlane.output.split('\n').find((text) => text.includes('sidecar-refused'));
+    expect(JSON.parse(line ?? '{}')).toMatchObject({
+      audit: 'sidecar-refused',
+      peer: { uris: ['spiffe://hello.example/service/visitor'] },
+      claimed: { node: 'greeter-1', cluster: 'greeter' },
+    });
+    expect(await controlPlane.metric('dotline_xds_refused_total')).toBe(1);
+    expect(await controlPlane.metric('dotline_xds_waiting_streams')).toBe(0);
+    expect(await controlPlane.metric('dotline_xds_connections')).toBeGreaterThanOrEqual(2);
+  });
+});
+
 describe('without PostgreSQL', () => {
   it('sidecars and endpoints are served, and a change is made up for later', async () => {
     const before = await liveId();
@@ -285,7 +329,7 @@ async function heldConfigOf(subject: object): Promise<HeldConfigReader> {
   const { csr, key } = await certificateRequest();
   const { body } = await controlPlane.call('POST', '/v1/certificates', { csr, ...subject });
   const signed = JSON.parse(body) as { certificate: string; bundle: string };
-  return new HeldConfigReader(`127.0.0.1:${controlPlane.xdsPort}`, { ...signed, key });
+  return new HeldConfigReader(`localhost:${controlPlane.xdsPort}`, { ...signed, key });
 }
 
 async function liveId(): Promise<string> {
