@@ -22,6 +22,7 @@ export interface Answer {
 /** `dotline status`: 0 only when every sidecar holds the live revision and nothing is wrong in the mesh directory. */
 export function statusAnswer(status: StatusView): Answer {
   const lagging = status.sidecars.filter(({ holdsLiveRevision }) => !holdsLiveRevision);
+  const rejects = status.sidecars.some(({ rejected }) => rejected.length > 0);
   const lines = [
     status.revision === null
       ? colours.red('no revision is live yet')
@@ -33,12 +34,13 @@ export function statusAnswer(status: StatusView): Answer {
       ),
     ),
     ...status.sidecars.flatMap(({ instance, rejected }) =>
-      rejected.map(({ resource, detail, file, line }) =>
+      rejected.map(({ resource, detail, team, file, line }) =>
         colours.red(
-          `  ${instance} rejected ${resource}: ${shortened(detail)}${file === undefined ? '' : ` (${file}:${line ?? 1})`}`,
+          `  ${instance} rejected ${resource}: ${shortened(detail)}${file === undefined ? '' : ` (${file}:${line ?? 1} of team ${team})`}`,
         ),
       ),
     ),
+    ...(rejects ? ['dotline proxy status says since when, and in which revision'] : []),
     ...status.problems.map((problem) => colours.red(formatProblem(problem))),
     ...status.unavailable.map(({ part, reason }) =>
       colours.red(`${part} does not answer: ${reason}`),
