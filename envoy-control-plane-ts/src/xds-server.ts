@@ -204,6 +204,8 @@ function newServer(limits: Limits): Server {
     interceptors: [readGates],
     'grpc.max_receive_message_length': limits.requestBytesMax,
     'grpc.max_send_message_length': -1,
+    // Counts every message and connection for a debugging service that is not offered here.
+    'grpc.enable_channelz': 0,
     'grpc.max_concurrent_streams': limits.streamsPerConnectionMax,
     'grpc.keepalive_time_ms': limits.keepaliveMs,
     'grpc.keepalive_timeout_ms': Math.min(limits.keepaliveMs, 10_000),
