@@ -267,6 +267,21 @@ describe('SotwSubscription', () => {
     ]);
   });
 
+  it('is not settled while a removal is still to come', () => {
+    const subscription = new SotwSubscription(root);
+    const script = new SubscriptionScript(subscription);
+    script.has('a1 b1');
+    play(script, { asks: '', sends: '' });
+    script.sent();
+    play(script, { asks: '', sends: '' });
+    expect(script.sent()).toBe('');
+    expect(subscription.settled).toBe(true);
+    script.has('a1');
+    expect(script.sent({ removals: false })).toBe('');
+    expect(subscription.settled).toBe(false);
+    expect(script.sent()).toBe('a1 -b');
+  });
+
   it('sends again what it is told to, if the client has it', () => {
     const subscription = new SotwSubscription(named);
     const script = new SubscriptionScript(subscription);

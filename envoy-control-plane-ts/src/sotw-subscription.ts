@@ -115,6 +115,10 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     if (this.#settled.get(options.removals) === set) {
       return undefined;
     }
+    // What was found of an older set says nothing of this one: there may be removals in it.
+    if (this.#settled.get(!options.removals) !== set) {
+      this.#settled.clear();
+    }
     const update = isRootType(this.typeUrl)
       ? this.#nextWhole(set, options)
       : this.#nextPart(set, options);

@@ -1,7 +1,13 @@
 import { create } from '@bufbuild/protobuf';
 import { DurationSchema } from '@bufbuild/protobuf/wkt';
 import { ClusterSchema } from '../gen/envoy/config/cluster/v3/cluster_pb.js';
-import { ConfigSourceSchema } from '../gen/envoy/config/core/v3/config_source_pb.js';
+import { RetryPolicySchema } from '../gen/envoy/config/core/v3/base_pb.js';
+import {
+  ApiConfigSource_ApiType,
+  ApiVersion,
+  type ConfigSource,
+  ConfigSourceSchema,
+} from '../gen/envoy/config/core/v3/config_source_pb.js';
 import { TypedExtensionConfigSchema } from '../gen/envoy/config/core/v3/extension_pb.js';
 import { ClusterLoadAssignmentSchema } from '../gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import { ListenerSchema } from '../gen/envoy/config/listener/v3/listener_pb.js';
@@ -14,31 +20,56 @@ import { anyOf, resource, type TypedResource } from '../resource.js';
 
 /** Resources of a small but complete data plane, for tests against a real Envoy. */
 
-const ads = create(ConfigSourceSchema, {
-  resourceApiVersion: 2,
+export const ads = create(ConfigSourceSchema, {
+  resourceApiVersion: ApiVersion.V3,
   configSourceSpecifier: { case: 'ads', value: {} },
 });
 
-function socket(port: number) {
+/** A stream of its own from the server that is Envoy's static cluster `xds`. */
+export function ownStream(apiType: 'DELTA_GRPC' | 'GRPC'): ConfigSource {
+  return create(ConfigSourceSchema, {
+    resourceApiVersion: ApiVersion.V3,
+    configSourceSpecifier: {
+      case: 'apiConfigSource',
+      value: {
+        apiType: ApiConfigSource_ApiType[apiType],
+        transportApiVersion: ApiVersion.V3,
+        grpcServices: [
+          { targetSpecifier: { case: 'envoyGrpc', value: { clusterName: 'xds', retryPolicy } } },
+        ],
+      },
+    },
+  });
+}
+
+const retryPolicy = create(RetryPolicySchema, {
+  retryBackOff: { baseInterval: { nanos: 100_000_000 }, maxInterval: { nanos: 500_000_000 } },
+});
+
+/** @param at a port of 127.0.0.1, or the path of a Unix socket */
+function socket(at: number | string) {
+  if (typeof at === 'string') {
+    return { address: { case: 'pipe' as const, value: { path: at } } };
+  }
   return {
     address: {
       case: 'socketAddress' as const,
       value: {
         address: '127.0.0.1',
-        portSpecifier: { case: 'portValue' as const, value: port },
+        portSpecifier: { case: 'portValue' as const, value: at },
       },
     },
   };
 }
 
-export function cluster(name: string, connectTimeoutMs = 1_000): TypedResource {
+export function cluster(name: string, connectTimeoutMs = 1_000, source = ads): TypedResource {
   return resource(
     ClusterSchema,
     name,
     create(ClusterSchema, {
       name,
       clusterDiscoveryType: { case: 'type', value: 3 },
-      edsClusterConfig: { edsConfig: ads },
+      edsClusterConfig: { edsConfig: source },
       connectTimeout: create(DurationSchema, {
         seconds: BigInt(Math.floor(connectTimeoutMs / 1_000)),
         nanos: (connectTimeoutMs % 1_000) * 1_000_000,
@@ -47,17 +78,23 @@ export function cluster(name: string, connectTimeoutMs = 1_000): TypedResource {
   );
 }
 
-export function endpoints(clusterName: string, port: number): TypedResource {
+/** @param port none: no endpoints */
+export function endpoints(clusterName: string, port?: number): TypedResource {
   return resource(
     ClusterLoadAssignmentSchema,
     clusterName,
     create(ClusterLoadAssignmentSchema, {
       clusterName,
-      endpoints: [
-        {
-          lbEndpoints: [{ hostIdentifier: { case: 'endpoint', value: { address: socket(port) } } }],
-        },
-      ],
+      endpoints:
+        port === undefined
+          ? []
+          : [
+              {
+                lbEndpoints: [
+                  { hostIdentifier: { case: 'endpoint', value: { address: socket(port) } } },
+                ],
+              },
+            ],
     }),
   );
 }
@@ -65,12 +102,16 @@ export function endpoints(clusterName: string, port: number): TypedResource {
 /** A listener that takes its routes by RDS and its RBAC filter by ECDS. */
 export function listener(
   name: string,
-  port: number,
-  { routes, rbac }: { readonly routes: string; readonly rbac?: string },
+  at: number | string,
+  {
+    routes,
+    rbac,
+    source = ads,
+  }: { readonly routes: string; readonly rbac?: string; readonly source?: ConfigSource },
 ): TypedResource {
   const manager = create(HttpConnectionManagerSchema, {
     statPrefix: name,
-    routeSpecifier: { case: 'rds', value: { routeConfigName: routes, configSource: ads } },
+    routeSpecifier: { case: 'rds', value: { routeConfigName: routes, configSource: source } },
     httpFilters: [
       ...(rbac === undefined
         ? []
@@ -80,7 +121,7 @@ export function listener(
               configType: {
                 case: 'configDiscovery' as const,
                 value: {
-                  configSource: ads,
+                  configSource: source,
                   typeUrls: [`type.googleapis.com/${RBACSchema.typeName}`],
                 },
               },
@@ -100,7 +141,7 @@ export function listener(
     name,
     create(ListenerSchema, {
       name,
-      address: socket(port),
+      address: socket(at),
       filterChains: [
         {
           filters: [
