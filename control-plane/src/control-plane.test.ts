@@ -2,12 +2,21 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { Instance } from '@dotline/model/instance';
-import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import {
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { TypeUrl } from 'envoy-control-plane-ts';
-import { DeltaDiscoveryRequestSchema } from 'envoy-control-plane-ts/gen/envoy/service/discovery/v3/discovery_pb';
+import {
+  DeltaDiscoveryRequestSchema,
+  DeltaDiscoveryResponseSchema,
+} from 'envoy-control-plane-ts/gen/envoy/service/discovery/v3/discovery_pb';
 import { execa } from 'execa';
 import pg from 'pg';
 import { readInstances } from './instance-store.js';
@@ -187,19 +196,7 @@ describe('sidecars', () => {
 
 describe('a sidecar that says it is one of another service', () => {
   it('is refused, with an audit line that names its identity and its claim', async () => {
-    const { csr, key } = await certificateRequest();
-    const answer = await controlPlane.call('POST', '/v1/certificates', { csr, service: 'visitor' });
-    const { certificate = '', bundle = '' } = JSON.parse(answer.body) as Record<string, string>;
-    const client = new Client(
-      `localhost:${controlPlane.xdsPort}`,
-      credentials.createSsl(Buffer.from(bundle), Buffer.from(key), Buffer.from(certificate)),
-    );
-    const asIs = (bytes: Buffer) => bytes;
-    const stream = client.makeBidiStreamRequest(
-      '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
-      asIs,
-      asIs,
-    );
+    const { stream, close } = await rawStream('visitor');
     let responses = 0;
     stream.on('data', () => responses++);
     const ended = new Promise<ServiceError>((resolve) => stream.on('error', resolve));
@@ -212,7 +209,7 @@ describe('a sidecar that says it is one of another service', () => {
       code: status.PERMISSION_DENIED,
       details: 'the certificate is that of service visitor, but node.cluster is greeter',
     });
-    client.close();
+    close();
     expect(responses).toBe(0);
     const line = controlPlane.output.split('\n').find((text) => text.includes('sidecar-refused'));
     expect(JSON.parse(line ?? '{}')).toMatchObject({
@@ -225,6 +222,54 @@ describe('a sidecar that says it is one of another service', () => {
     expect(await controlPlane.metric('dotline_xds_connections')).toBeGreaterThanOrEqual(2);
   });
 });
+
+describe('a client that asks for a callee to which it has no edge', () => {
+  it('is told so by name', async () => {
+    const { stream, close } = await rawStream('greeter');
+    const answer = new Promise<Buffer>((resolve) => stream.on('data', resolve));
+    stream.on('error', () => undefined);
+    const request = create(DeltaDiscoveryRequestSchema, {
+      node: { id: 'greeter-1', cluster: 'greeter' },
+      typeUrl: TypeUrl.Cluster,
+      resourceNamesSubscribe: ['visitor'],
+    });
+    stream.write(Buffer.from(toBinary(DeltaDiscoveryRequestSchema, request)));
+    const response = fromBinary(DeltaDiscoveryResponseSchema, await answer);
+    close();
+    expect(response.resources).toEqual([]);
+    expect(response.resourceErrors).toMatchObject([
+      {
+        resourceName: { name: 'visitor' },
+        errorDetail: {
+          code: status.PERMISSION_DENIED,
+          message: expect.stringMatching(/^greeter may not call visitor: no edge .* ask team /),
+        },
+      },
+    ]);
+  });
+});
+
+/** An incremental ADS stream with the certificate of a service. */
+async function rawStream(service: string) {
+  const { csr, key } = await certificateRequest();
+  const answer = await controlPlane.call('POST', '/v1/certificates', { csr, service });
+  const { certificate = '', bundle = '' } = JSON.parse(answer.body) as Record<string, string>;
+  const client = new Client(
+    `localhost:${controlPlane.xdsPort}`,
+    credentials.createSsl(Buffer.from(bundle), Buffer.from(key), Buffer.from(certificate)),
+  );
+  const asIs = (bytes: Buffer) => bytes;
+  const stream: ClientDuplexStream<Buffer, Buffer> = client.makeBidiStreamRequest(
+    '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
+    asIs,
+    asIs,
+  );
+  const close = () => {
+    stream.cancel();
+    client.close();
+  };
+  return { stream, close };
+}
 
 describe('without PostgreSQL', () => {
   it('sidecars and endpoints are served, and a change is made up for later', async () => {

@@ -4,13 +4,14 @@ import { platformSpiffeId } from '@dotline/model/spiffe-id';
 import type { TlsIdentity } from '@dotline/platform-process/tls-identity';
 import { PolicyCompiler } from '@dotline/policies/compile-policies';
 import { context } from '@opentelemetry/api';
-import { SnapshotCache, XdsServer } from 'envoy-control-plane-ts';
+import { type ResourceProblem, SnapshotCache, XdsServer } from 'envoy-control-plane-ts';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { api, serveApi } from './api.js';
 import { CertificateAuthority } from './certificate-authority.js';
 import { isDatabaseAbsent, openDatabase, untilDatabaseAnswers } from './database.js';
+import { deniedCallee } from './denied-callee.js';
 import { Fleet } from './fleet.js';
 import { InstanceRegistry } from './instance-registry.js';
 import { LiveMesh } from './live-mesh.js';
@@ -43,7 +44,9 @@ export class ControlPlane {
   readonly #pool: pg.Pool;
   readonly #metrics = new Metrics();
   readonly #traces = new RolloutTraces();
-  readonly #cache = new SnapshotCache();
+  readonly #cache = new SnapshotCache({
+    whyMissing: (nodeId, typeUrl, name) => this.#whyMissing(nodeId, typeUrl, name),
+  });
   readonly #live: LiveMesh;
   readonly #registry: InstanceRegistry;
   readonly #events: MeshEvents;
@@ -244,6 +247,13 @@ export class ControlPlane {
     const xds = this.#xds;
     this.#metrics.followLoad(() => xds.load());
     this.log.info({ port: listening, revision: revision.id }, 'xDS listens');
+  }
+
+  #whyMissing(nodeId: string, typeUrl: string, name: string): ResourceProblem | undefined {
+    const revision = this.#live.current?.revision;
+    const caller = this.#registry.get(nodeId)?.instance.service;
+    if (revision === undefined || caller === undefined) return undefined;
+    return deniedCallee(revision, caller, typeUrl, name);
   }
 
   #instancesChanged(): void {

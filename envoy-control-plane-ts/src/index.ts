@@ -58,7 +58,7 @@ export type {
   TypeStatus,
   TypeSummary,
 } from './status.js';
-export type { Rejection, Update } from './subscription.js';
+export type { Rejection, ResourceProblem, Update } from './subscription.js';
 export { TypeUrl } from './type-url.js';
 export { type ServerLoad, XdsServer } from './xds-server.js';
 export type {
