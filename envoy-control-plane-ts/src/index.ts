@@ -1,6 +1,11 @@
 export { canonicalBinary } from './canonical-binary.js';
 export { ListenError } from './connections.js';
-export { type Inconsistency, inconsistencies } from './consistency.js';
+export {
+  type Inconsistency,
+  inconsistencies,
+  type MissingResource,
+  missingResources,
+} from './consistency.js';
 export {
   ClientStalled,
   InternalFault,
@@ -39,6 +44,7 @@ export {
   emptyResourceSet,
   type ResourceSet,
   resourceSet,
+  withChanges,
   withoutResource,
   withResource,
 } from './resource-set.js';

@@ -84,6 +84,15 @@ describe('LinearCache', () => {
     expect(Object.values(told).map((changed) => changed.mock.calls.length)).toEqual([1, 2, 4, 0]);
   });
 
+  it('puts a prefix before the version of the whole, and none before those of resources', () => {
+    const cache = new LinearCache(TypeUrl.Endpoint, endpoints('a1'), { versionPrefix: 'east-' });
+    cache.setResource(one('b1'));
+    const plain = new LinearCache(TypeUrl.Endpoint, endpoints('b1 a1'));
+    const version = plain.get('', TypeUrl.Endpoint)?.version;
+    expect(cache.get('', TypeUrl.Endpoint)?.version).toBe(`east-${version}`);
+    expect(cache.resources.get('a')?.version).toBe('1');
+  });
+
   it('refuses a resource of another type and changes nothing', () => {
     const cache = new LinearCache(TypeUrl.Endpoint, endpoints('a1'));
     const set = [...endpoints('a2'), ...resources('x1', TypeUrl.Cluster)];

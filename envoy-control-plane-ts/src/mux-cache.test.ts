@@ -1,5 +1,5 @@
 import { ServerCredentials } from '@grpc/grpc-js';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { LinearCache } from './linear-cache.js';
 import { MuxCache } from './mux-cache.js';
 import { SnapshotCache } from './snapshot-cache.js';
@@ -38,5 +38,36 @@ describe('MuxCache', () => {
     expect((await client.response(4)).resources.map(({ name }) => name)).toEqual(['orders']);
     client.close();
     await server.close({ graceMs: 100 });
+  });
+});
+
+describe('MuxCache by group and type', () => {
+  it('asks the source that the route gives, and tells of its changes', () => {
+    const [blue, rest] = [new SnapshotCache(), new SnapshotCache()];
+    const fleet = new LinearCache(TypeUrl.Endpoint, [endpoints('fare', 1)]);
+    const mux = new MuxCache(
+      (group, typeUrl) => {
+        if (typeUrl === TypeUrl.Endpoint) {
+          return fleet;
+        }
+        return group.startsWith('blue/') ? blue : typeUrl === TypeUrl.Cluster ? rest : undefined;
+      },
+      [blue, fleet, rest],
+    );
+    const told = jest.fn();
+    const watch = mux.watch('blue/1', told);
+    watch.interest?.(TypeUrl.Endpoint, ['fare']);
+    blue.setResource('blue/1', cluster('fare'));
+    rest.setResource('green/1', cluster('orders'));
+    fleet.setResource(endpoints('fare', 2));
+    expect(told).toHaveBeenCalledTimes(2);
+    expect([...(mux.get('blue/1', TypeUrl.Cluster)?.resources.keys() ?? [])]).toEqual(['fare']);
+    expect([...(mux.get('green/1', TypeUrl.Cluster)?.resources.keys() ?? [])]).toEqual(['orders']);
+    expect(mux.get('green/1', TypeUrl.Listener)).toBeUndefined();
+    expect(mux.get('green/1', TypeUrl.Endpoint)).toBe(mux.get('blue/1', TypeUrl.Endpoint));
+    expect([...mux.groups()].sort()).toEqual(['blue/1', 'green/1']);
+    watch.close();
+    blue.setResource('blue/1', cluster('fare', 2_000));
+    expect(told).toHaveBeenCalledTimes(2);
   });
 });

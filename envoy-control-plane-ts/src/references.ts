@@ -8,6 +8,7 @@ import { ScopedRouteConfigurationSchema } from './gen/envoy/config/route/v3/scop
 import {
   type HttpConnectionManager,
   HttpConnectionManagerSchema,
+  type ScopedRoutes,
 } from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { TypedResource } from './resource.js';
 import { TypeUrl } from './type-url.js';
@@ -119,12 +120,26 @@ function ofManager({ routeSpecifier, httpFilters }: HttpConnectionManager): Refe
   if (routeSpecifier.case === 'rds' && isAds(routeSpecifier.value.configSource)) {
     references.push({ typeUrl: TypeUrl.Route, name: routeSpecifier.value.routeConfigName });
   }
+  if (routeSpecifier.case === 'scopedRoutes' && isAds(routeSpecifier.value.rdsConfigSource)) {
+    references.push(...ofOwnScopes(routeSpecifier.value));
+  }
   for (const { name, configType } of httpFilters) {
     if (configType.case === 'configDiscovery' && isAds(configType.value.configSource)) {
       references.push({ typeUrl: TypeUrl.ExtensionConfig, name });
     }
   }
   return references;
+}
+
+/** Scopes that the listener lists itself; others are resources. */
+function ofOwnScopes({ configSpecifier }: ScopedRoutes): Reference[] {
+  const scopes =
+    configSpecifier.case === 'scopedRouteConfigurationsList'
+      ? configSpecifier.value.scopedRouteConfigurations
+      : [];
+  return scopes.flatMap(({ routeConfigurationName: name }) =>
+    name === '' ? [] : [{ typeUrl: TypeUrl.Route, name }],
+  );
 }
 
 function isAds(source: ConfigSource | undefined): boolean {

@@ -1,6 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
-import { inconsistencies } from './consistency.js';
 import { rawResource } from './resource.js';
 import { DuplicateResourceError, emptyResourceSet, resourceSet } from './resource-set.js';
 import { MisplacedResourceError, type Snapshot, SnapshotCache } from './snapshot-cache.js';
@@ -71,37 +70,6 @@ describe('SnapshotCache', () => {
   });
 });
 
-describe('inconsistencies', () => {
-  it('finds none in a snapshot that holds together', () => {
-    expect(inconsistencies(whole)).toEqual([]);
-  });
-
-  it('finds what clusters and listeners refer to and is missing', () => {
-    const { [TypeUrl.Cluster]: clusters, [TypeUrl.Listener]: listeners } = whole;
-    const found = inconsistencies({
-      ...(clusters && { [TypeUrl.Cluster]: clusters }),
-      ...(listeners && { [TypeUrl.Listener]: listeners }),
-    });
-    const from = (typeUrl: TypeUrl, name: string) => ({ typeUrl, name });
-    expect(found).toEqual([
-      { kind: 'missing', from: from(TypeUrl.Cluster, 'a'), to: from(TypeUrl.Endpoint, 'a') },
-      { kind: 'missing', from: from(TypeUrl.Listener, 'l'), to: from(TypeUrl.Route, 'r') },
-      {
-        kind: 'missing',
-        from: from(TypeUrl.Listener, 'l'),
-        to: from(TypeUrl.ExtensionConfig, 'guard'),
-      },
-    ]);
-  });
-
-  it('finds what nothing refers to', () => {
-    const found = inconsistencies({ ...whole, [TypeUrl.Cluster]: [] });
-    expect(found).toEqual([
-      { kind: 'unreferenced', resource: { typeUrl: TypeUrl.Endpoint, name: 'a' } },
-    ]);
-  });
-});
-
 describe('single resources of a snapshot', () => {
   it('are set, replaced and removed with the version that the caller gives', () => {
     const cache = new SnapshotCache();
@@ -121,6 +89,31 @@ describe('single resources of a snapshot', () => {
     });
     expect(told).toHaveBeenCalledTimes(2);
     expect([...(cache.get('n', typeUrl)?.resources.keys() ?? [])]).toEqual(['b']);
+  });
+
+  it('are replaced type by type', () => {
+    const cache = new SnapshotCache();
+    cache.setSnapshot('n', whole);
+    cache.setResources('n', TypeUrl.Route, [routes('s', 'a')]);
+    expect([...(cache.get('n', TypeUrl.Route)?.resources.keys() ?? [])]).toEqual(['s']);
+    expect(cache.getResource('n', TypeUrl.Cluster, 'a')?.version).toBe(cluster('a').version);
+    expect(() => cache.setResources('n', TypeUrl.Route, [cluster('a')])).toThrow(
+      MisplacedResourceError,
+    );
+    const made = resourceSet([routes('t', 'a')]);
+    cache.setResources('n', TypeUrl.Route, made);
+    expect(cache.get('n', TypeUrl.Route)).toBe(made);
+  });
+
+  it('may be of any type; what a snapshot leaves out is gone if it was there', () => {
+    const cache = new SnapshotCache();
+    const typeUrl = 'types.example.org/acme.Widget';
+    const [value, other] = [new Uint8Array([1]), 'type.googleapis.com/acme.Other'] as const;
+    cache.setSnapshot('n', { [typeUrl]: [rawResource({ typeUrl, name: 'w', value })] });
+    expect(cache.getResource('n', typeUrl, 'w')?.value).toBe(value);
+    expect(cache.get('n', other)).toBeUndefined();
+    cache.setSnapshot('n', {});
+    expect(cache.get('n', typeUrl)?.resources.size).toBe(0);
   });
 
   it('leave a snapshot as if it had been set whole', () => {
