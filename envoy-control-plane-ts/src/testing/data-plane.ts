@@ -1,4 +1,4 @@
-import { Agent, createServer, request, type Server } from 'node:http';
+import { Agent, type ClientRequest, createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** A real HTTP server behind Envoy; answers with its name. */
@@ -38,7 +38,7 @@ export function ask(at: number | string, agent?: Agent): Promise<string> {
         resolve(`${response.statusCode} ${response.headers['x-route'] ?? '-'} ${body}`),
       );
     })
-      .on('timeout', function () {
+      .on('timeout', function (this: ClientRequest) {
         this.destroy(new Error('no answer within 10 s'));
       })
       .on('error', reject)
