@@ -147,10 +147,9 @@ describe('XdsServer', () => {
     const streams = arrive(port, 50, () => {
       answers += 1;
     });
-    const last = await streams.at(-1)?.ended;
-    expect(last).toEqual({
+    expect(await Promise.race(streams.map(({ ended }) => ended))).toEqual({
       code: status.UNAVAILABLE,
-      message: expect.stringContaining('too many streams arrive: 10 wait'),
+      message: expect.stringMatching(/^too many streams arrive: \d+ wait, and none may wait for/),
     });
     await eventually(() => refused.length + answers === 50);
     expect(answers).toBeGreaterThanOrEqual(15);

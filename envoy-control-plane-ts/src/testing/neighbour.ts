@@ -47,8 +47,9 @@ export class Neighbour {
     return neighbour;
   }
 
-  /** Stops when the last change has arrived, and tells how long each took. */
+  /** Stops when enough changes, and the last of them, have arrived; tells how long each took. */
   async stop(): Promise<Delays> {
+    await eventually(() => this.#arrivals.size >= 20 || this.#ended !== undefined);
     clearInterval(this.#timer);
     await eventually(() => this.#arrivals.has(this.#last) || this.#ended !== undefined);
     this.#connection.close();
