@@ -22,7 +22,7 @@ const house = {
   services: [],
   runner: ['local-parts', 'model', 'sidecar-config'],
   cli: ['local-parts', 'model', 'policies', 'control-plane', 'runner', 'topology-ui'],
-  bench: ['local-parts', 'model', 'envoy-control-plane-ts'],
+  bench: ['local-parts', 'model', 'envoy-control-plane-ts', 'runner'],
 };
 const workspaces = Object.keys(house);
 const TEST_CODE = '(\\.test\\.ts$|/(testing|test-support)/)';

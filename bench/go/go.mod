@@ -2,7 +2,10 @@ module dotline.dev/bench
 
 go 1.26.0
 
+replace dotline.dev/bench/commands => ./commands
+
 require (
+	dotline.dev/bench/commands v0.0.0
 	github.com/envoyproxy/go-control-plane v0.14.0
 	github.com/envoyproxy/go-control-plane/envoy v1.40.0
 	golang.org/x/sys v0.48.0

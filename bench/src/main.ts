@@ -1,37 +1,110 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { LoadClient } from './load-client.js';
-import { markerOfChange } from './marker.js';
-import { MeasuredServer, serverNames } from './measured-server.js';
+// `npm run bench -- xds`: measures the xDS library beside its peers and prints both.
+import { mkdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { LineProcessError } from './line-process.js';
+import { machineLine } from './machine.js';
+import type { ServerName } from './measured-server.js';
+import { type Options, readOptions, UsageError } from './options.js';
+import { topOfProfile } from './profile.js';
 import { buildGo } from './programs.js';
+import { report } from './report.js';
+import { Results } from './results.js';
+import { dotline } from './scenarios/dotline.js';
+import { oneEndpoint } from './scenarios/one-endpoint.js';
+import { restart } from './scenarios/restart.js';
+import { storm } from './scenarios/storm.js';
+import { touchingK } from './scenarios/touching-k.js';
+import { visit } from './scenarios/visit.js';
 
-const sidecars = Number(process.argv[2] ?? 1000);
-const program = buildGo('go', 'load-client');
-for (const name of serverNames) {
-  const server = await MeasuredServer.start(name, sidecars);
-  const client = new LoadClient(program);
-  const before = await server.collectedKiB();
-  const { ms } = await client.connect(
-    server.target,
-    {
-      groups: [{ prefix: 'sidecar-', first: 0, count: sidecars, cluster: 'bench' }],
-      wildcards: ['type.googleapis.com/envoy.config.cluster.v3.Cluster'],
-      edsPrefix: 'service-',
-    },
-    60_000,
-  );
-  await sleep(2_000);
-  const after = await server.collectedKiB();
-  console.log(name, 'sync', ms, 'KiB a stream', (after - before) / sidecars);
-  await client.take();
-  const cpu = await server.cpuMs();
-  for (let change = 1; change <= 10; change++) {
-    const arrival = await client.measure(markerOfChange(change), sidecars, 30_000, () =>
-      server.change(change, sidecars),
-    );
-    console.log(arrival);
-    await sleep(300);
+const holdSidecars = 10_000;
+const holdChanges = 3;
+
+async function run(options: Options): Promise<void> {
+  const machine = machineLine();
+  const results = new Results();
+  const program = buildGo('go', 'load-client');
+  const { profileDirectory, sidecars, changes, scenarios } = options;
+  const wants = (name: Options['scenarios'][number]) => scenarios.includes(name);
+  if (profileDirectory !== undefined) {
+    mkdirSync(profileDirectory, { recursive: true });
   }
-  console.log('cpu', ((await server.cpuMs()) - cpu) / 10, await client.take());
-  await client.stop();
-  await server.stop();
+  for (let round = 1; round <= options.rounds; round++) {
+    for (const name of options.servers) {
+      const steps = [
+        ...(wants('one-endpoint') ? [oneEndpoint(changes, profileDirectory)] : []),
+        ...(wants('touching-k') && hasSnapshots(name) ? [touchingK] : []),
+        ...(wants('storm') && name !== 'bare' && name !== 'go-control-plane' ? [storm] : []),
+      ];
+      if (steps.length > 0 || wants('initial-sync') || wants('memory')) {
+        say(`Round ${round} of ${options.rounds}: ${name} with ${sidecars} sidecars …`);
+        await attempt(() => visit(name, sidecars, program, results, steps));
+      }
+      if (wants('restart') && hasSnapshots(name)) {
+        say(`Round ${round} of ${options.rounds}: ${name} is killed and comes back …`);
+        await attempt(() => restart(name, sidecars, program, results));
+      }
+    }
+  }
+  if (wants('hold')) {
+    for (const name of options.servers) {
+      say(`${name} holds ${holdSidecars} streams …`);
+      const label = `${holdSidecars} streams: `;
+      await attempt(() =>
+        visit(name, holdSidecars, program, results, [oneEndpoint(holdChanges)], label),
+      );
+    }
+  }
+  if (wants('dotline')) {
+    say(`Dotline's control plane with ${sidecars} sidecars …`);
+    await attempt(() => dotline(sidecars, changes, program, results));
+  }
+  print(options, results, machine);
+}
+
+/** Servers whose sidecars can be changed apart from each other, and that can start at a change. */
+function hasSnapshots(name: ServerName): boolean {
+  return name === 'ours' || name === 'go-control-plane';
+}
+
+/** A server that fails or hangs costs its own numbers and not those of the others. */
+async function attempt(run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (!(error instanceof LineProcessError)) {
+      throw error;
+    }
+    say(`Without numbers: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
+
+function print({ format, profileDirectory }: Options, results: Results, machine: string): void {
+  if (format === 'json') {
+    process.stdout.write(`${JSON.stringify({ machine, readings: results.readings }, null, 2)}\n`);
+    return;
+  }
+  process.stdout.write(`${report(results, machine, format)}\n`);
+  if (profileDirectory !== undefined && results.servers.includes('ours')) {
+    const file = resolve(profileDirectory, 'ours.cpuprofile');
+    process.stdout.write(`\n${file}\n${topOfProfile(readFileSync(file, 'utf8'))}\n`);
+  }
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+await run(read());
+
+function read(): Options {
+  try {
+    return readOptions(process.argv.slice(2));
+  } catch (error) {
+    if (error instanceof UsageError) {
+      say(error.message);
+      process.exit(2);
+    }
+    throw error;
+  }
 }

@@ -6,35 +6,57 @@ import { benchDirectory, buildGo } from './programs.js';
 const startMs = 120_000;
 const commandMs = 300_000;
 
-export const serverNames = ['ours', 'go-control-plane', 'bare'] as const;
+export const serverNames = [
+  'ours',
+  'ours-linear',
+  'go-control-plane',
+  'bare',
+  'istio',
+  'istio-debounced',
+] as const;
 export type ServerName = (typeof serverNames)[number];
 
-/** How a server's process is started for so many sidecars. */
+interface Start {
+  /** Of 127.0.0.1; 0 for a free one. */
+  readonly port?: number;
+  /** A change that is made before the server listens. */
+  readonly change?: number;
+}
+
+/** How a server's process is started for so many sidecars. @throws BuildError */
 function commandOf(
   name: ServerName,
   sidecars: number,
-  extra: readonly string[],
+  { port = 0, change = 0 }: Start,
 ): [string, ...string[]] {
-  const node = (file: string): [string, ...string[]] => [
+  const numbers = [sidecars, port, change].map(String);
+  const node = (file: string, ...args: string[]): [string, ...string[]] => [
     process.execPath,
     join(benchDirectory, 'dist', 'servers', file),
-    String(sidecars),
-    ...extra,
+    ...args,
   ];
   switch (name) {
     case 'ours':
-      return node('ours.js');
+      return node('ours.js', 'snapshots', ...numbers);
+    case 'ours-linear':
+      return node('ours.js', 'linear', ...numbers);
     case 'bare':
       return node('bare.js');
     case 'go-control-plane':
-      return [goControlPlane(), '-sidecars', String(sidecars)];
+      return [
+        buildGo('go', 'go-control-plane'),
+        ...['-sidecars', `${sidecars}`, '-port', `${port}`, '-change', `${change}`],
+      ];
+    case 'istio':
+      return [buildGo('istio', 'istio')];
+    case 'istio-debounced':
+      return [buildGo('istio', 'istio'), '-debounce', '100ms'];
   }
 }
 
-let built: string | undefined;
-function goControlPlane(): string {
-  built ??= buildGo('go', 'go-control-plane');
-  return built;
+/** Whether the server's process is Node, whose CPU profiles have a format of their own. */
+export function isNode(name: ServerName): boolean {
+  return name.startsWith('ours') || name === 'bare';
 }
 
 /** A server under measurement, in a process of its own. */
@@ -49,9 +71,9 @@ export class MeasuredServer {
   static async start(
     name: ServerName,
     sidecars: number,
-    extra: readonly string[] = [],
+    start: Start = {},
   ): Promise<MeasuredServer> {
-    const process_ = new LineProcess(name, commandOf(name, sidecars, extra));
+    const process_ = new LineProcess(name, commandOf(name, sidecars, start));
     try {
       const { listening } = await process_.next('listening', startMs);
       if (typeof listening !== 'number') {

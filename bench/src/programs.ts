@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 export const benchDirectory = dirname(dirname(fileURLToPath(import.meta.url)));
 /** What is built and downloaded; git ignores it. */
-export const cacheDirectory = join(dirname(benchDirectory), '.dotline', 'bench');
+const cacheDirectory = join(dirname(benchDirectory), '.dotline', 'bench');
 
 /** A program of the benchmark could not be built; its compiler has said why. */
 export class BuildError extends Error {
@@ -15,15 +15,21 @@ export class BuildError extends Error {
   }
 }
 
+const built = new Map<string, string>();
+
 /**
- * Builds a Go program of `go/` or `istio/` (seconds when it is built already).
+ * Builds a Go program of `go/` or `istio/`, once in a run.
  * @returns its path
  * @throws BuildError
  */
 export function buildGo(module: 'go' | 'istio', program: string): string {
+  const known = built.get(program);
+  if (known !== undefined) {
+    return known;
+  }
   mkdirSync(cacheDirectory, { recursive: true });
   const output = join(cacheDirectory, program);
-  process.stderr.write(`Building ${program} …\n`);
+  process.stderr.write(`Building ${program} (the first time takes minutes) …\n`);
   const { status } = spawnSync('go', ['build', '-o', output, `./cmd/${program}`], {
     cwd: join(benchDirectory, module),
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -31,5 +37,6 @@ export function buildGo(module: 'go' | 'istio', program: string): string {
   if (status !== 0) {
     throw new BuildError(program);
   }
+  built.set(program, output);
   return output;
 }

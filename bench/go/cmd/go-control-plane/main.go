@@ -39,22 +39,24 @@ type mesh struct {
 
 func main() {
 	sidecars := flag.Int("sidecars", 1000, "nodes that have a snapshot")
+	port := flag.Int("port", 0, "of 127.0.0.1; 0 for a free one")
+	change := flag.Int("change", 0, "the change that is made before the server listens")
 	flag.Parse()
-	if err := serve(*sidecars); err != nil {
+	if err := serve(*sidecars, *port, *change); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func serve(sidecars int) error {
+func serve(sidecars, port, change int) error {
 	m := &mesh{cache: cachev3.NewSnapshotCache(true, cachev3.IDHash{}, nil)}
 	for i := range clusters {
 		m.clusters = append(m.clusters, clusterOf(i))
 		m.endpoints = append(m.endpoints, assignment(i, 0))
 	}
-	if err := m.set(0, sidecars); err != nil {
+	if err := m.change(change, sidecars); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		return err
 	}
@@ -67,13 +69,15 @@ func serve(sidecars int) error {
 	go func() { log.Fatal(server.Serve(listener)) }()
 	return commands.Serve(commands.Server{
 		Listening: listener.Addr().(*net.TCPAddr).Port,
-		Change: func(number, sidecars int) error {
-			index := number % clusters
-			m.endpoints = append([]types.Resource(nil), m.endpoints...)
-			m.endpoints[index] = assignment(index, number)
-			return m.set(number, sidecars)
-		},
+		Change:    m.change,
 	})
+}
+
+func (m *mesh) change(number, sidecars int) error {
+	index := number % clusters
+	m.endpoints = append([]types.Resource(nil), m.endpoints...)
+	m.endpoints[index] = assignment(index, number)
+	return m.set(number, sidecars)
 }
 
 func (m *mesh) set(version, sidecars int) error {

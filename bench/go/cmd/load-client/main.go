@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -115,7 +116,7 @@ func (c *client) connect(next command) error {
 				node:      fmt.Sprintf("%s%d%s", g.Prefix, g.First+i, g.Suffix),
 				cluster:   g.Cluster,
 				wildcards: next.Wildcards,
-				named:     next.Named,
+				named:     namedFor(next.Named, g.Cluster),
 				edsPrefix: next.EDSPrefix,
 				edsExcept: next.EDSExcept,
 				tls:       config,
@@ -144,10 +145,23 @@ func (c *client) connect(next command) error {
 	return nil
 }
 
+// namedFor puts the sidecar's own cluster in the place of {cluster}.
+func namedFor(named map[string][]string, cluster string) map[string][]string {
+	own := make(map[string][]string, len(named))
+	for typeURL, names := range named {
+		for _, name := range names {
+			own[typeURL] = append(own[typeURL], strings.ReplaceAll(name, "{cluster}", cluster))
+		}
+	}
+	return own
+}
+
 func (c *client) expect(next command) {
 	m := &measurement{marker: next.Marker, want: next.Streams}
-	m.done = func(arrivedNs []int64, lastAckNs int64) {
-		c.emit(map[string]any{"event": "arrived", "atNs": arrivedNs, "lastAckNs": lastAckNs})
+	m.done = func(m *measurement) {
+		c.emit(map[string]any{
+			"event": "arrived", "firstNs": m.firstNs, "atNs": m.arrivedNs, "lastAckNs": m.ackedNs,
+		})
 	}
 	current.Store(m)
 	c.emit(map[string]any{"event": "expecting"})

@@ -24,10 +24,10 @@ type measurement struct {
 	want   int
 
 	lock      sync.Mutex
+	firstNs   []int64
 	arrivedNs []int64
 	ackedNs   int64
-	acked     int
-	done      func(arrivedNs []int64, lastAckNs int64)
+	done      func(m *measurement)
 }
 
 var current atomic.Pointer[measurement]
@@ -43,10 +43,16 @@ func (m *measurement) acknowledged(arrivedNs, ackedNs int64) {
 	defer m.lock.Unlock()
 	m.arrivedNs = append(m.arrivedNs, arrivedNs)
 	m.ackedNs = max(m.ackedNs, ackedNs)
-	m.acked++
-	if m.acked == m.want {
-		m.done(m.arrivedNs, m.ackedNs)
+	if len(m.arrivedNs) == m.want {
+		m.done(m)
 	}
+}
+
+// began is called once for each stream, with its first response since the measurement began.
+func (m *measurement) began(arrivedNs int64) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	m.firstNs = append(m.firstNs, arrivedNs)
 }
 
 // traffic is what all streams together have received since it was last taken.

@@ -46,6 +46,7 @@ type sidecar struct {
 	versions map[string]map[string]string
 	waiting  map[string]bool
 	synced   bool
+	begun    *measurement
 	counted  *measurement
 	onSynced func(atNs int64)
 	onBroken func(error)
@@ -176,11 +177,24 @@ func (s *sidecar) answer(stream grpc.ClientStream, r *response) error {
 		}
 	}
 	s.noteSync(r.typeURL, r.arrivedNs, len(subscribe) > 0)
-	if m := current.Load(); r.marked && m != nil && s.counted != m {
+	s.count(r)
+	return nil
+}
+
+// count tells the measurement under way of the stream's first response and of the marked one.
+func (s *sidecar) count(r *response) {
+	m := current.Load()
+	if m == nil {
+		return
+	}
+	if s.begun != m {
+		s.begun = m
+		m.began(r.arrivedNs)
+	}
+	if r.marked && s.counted != m {
 		s.counted = m
 		m.acknowledged(r.arrivedNs, nowNs())
 	}
-	return nil
 }
 
 func (s *sidecar) hasEndpoints(cluster string) bool {

@@ -1,0 +1,3 @@
+module dotline.dev/bench/commands
+
+go 1.26.0

@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Arrival, Traffic } from '../load-client.js';
+import { markerOfChange } from '../marker.js';
+import { isNode, type ServerName } from '../measured-server.js';
+import { spread } from '../quantiles.js';
+import { usage, type Visit } from './visit.js';
+
+const arrivalMs = 60_000;
+const pauseMs = 250;
+
+/** One endpoint moves, and every sidecar holds it. */
+export function oneEndpoint(changes: number, profileDirectory?: string) {
+  return async (visit: Visit): Promise<void> => {
+    const stopProfile =
+      profileDirectory === undefined
+        ? undefined
+        : await visit.server.profile(join(profileDirectory, profileName(visit.server.name)));
+    await changesTouching(visit, 'one-endpoint', visit.sidecars, changes);
+    await stopProfile?.();
+  };
+}
+
+/** Node's profiles open in Chromium's developer tools, Go's in `go tool pprof`. */
+function profileName(server: ServerName): string {
+  return `${server}.${isNode(server) ? 'cpuprofile' : 'pprof'}`;
+}
+
+/** Changes that touch so many sidecars, one after the other, each until the last has it. */
+export async function changesTouching(
+  visit: Visit,
+  scenario: string,
+  touched: number,
+  changes: number,
+): Promise<void> {
+  const { client, server, note } = visit;
+  await client.take();
+  const { serverMs, clientMs, outcome } = await usage(visit, async () => {
+    const arrivals: Arrival[] = [];
+    for (let i = 0; i < changes; i++) {
+      const change = visit.nextChange();
+      arrivals.push(
+        await client.measure(markerOfChange(change), touched, arrivalMs, () =>
+          server.change(change, touched),
+        ),
+      );
+      await sleep(pauseMs);
+    }
+    return arrivals;
+  });
+  const traffic: Traffic = await client.take();
+  const ms = spread(outcome.flatMap((arrival) => arrival.ms));
+  note(scenario, 'p50, ms', ms.p50);
+  note(scenario, 'p99, ms', ms.p99);
+  note(scenario, 'max, ms', ms.max);
+  note(scenario, 'last ACK, ms', spread(outcome.map(({ lastAckMs }) => lastAckMs)).p50);
+  note(scenario, 'server CPU a change, ms', serverMs / changes);
+  note(scenario, 'client CPU a change, ms', clientMs / changes);
+  note(scenario, 'bytes a touched sidecar', traffic.bytes / changes / touched);
+  note(scenario, 'responses a change', traffic.responses / changes);
+}
