@@ -41,6 +41,13 @@ describe('sidecarBootstrap', () => {
     expect(sidecarBootstrap(named)).toContain('"type": "STRICT_DNS"');
   });
 
+  it('leaves an idle sidecar asleep', () => {
+    const seldom = { missTimeout: '2s', megamissTimeout: '5s' };
+    expect(JSON.parse(sidecarBootstrap(input))).toMatchObject({
+      watchdogs: { mainThreadWatchdog: seldom, workerWatchdog: seldom },
+    });
+  });
+
   it('is the same for the same input', () => {
     expect(sidecarBootstrap({ ...input })).toBe(sidecarBootstrap(input));
   });

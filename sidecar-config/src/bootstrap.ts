@@ -106,6 +106,7 @@ export function sidecarBootstrap(input: BootstrapInput): string {
       ldsConfig: adsSource,
     },
     statsConfig: { statsMatcher },
+    watchdogs: { mainThreadWatchdog: watchdog, workerWatchdog: watchdog },
     layeredRuntime: { layers: runtimeLayers },
   });
   const json = toJson(BootstrapSchema, bootstrap, { registry }) as JsonObject;
@@ -174,6 +175,9 @@ const statsMatcher: MessageInitShape<typeof StatsMatcherSchema> = {
     },
   },
 };
+
+/** By default each thread is woken ten times a second to show that it lives, and the watching ones five times. */
+const watchdog = { missTimeout: milliseconds(2_000), megamissTimeout: milliseconds(5_000) };
 
 const runtimeLayers: MessageInitShape<typeof RuntimeLayerSchema>[] = [
   {
