@@ -102,7 +102,9 @@ export function objectivesAnswer(objectives: readonly ObjectiveView[]): Answer {
     objective.burnRates[0] === undefined
       ? '-'
       : `${objective.burnRates[0].burnRate.toFixed(1)} (${objective.burnRates[0].window})`,
-    paint[objective.alert](objective.alert),
+    objective.evaluatedAtMs === null
+      ? 'not evaluated yet'
+      : paint[objective.alert](objective.alert),
   ]);
   return {
     text: table(

@@ -63,7 +63,8 @@ export class Metrics {
   readonly instances = this.#gauge('dotline_instances', 'Registered instances', ['state']);
 
   constructor() {
-    collectDefaultMetrics({ register: this.registry });
+    // By default the lag of the event loop is looked at a hundred times a second.
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: 100 });
   }
 
   /** Has what the xDS server carries looked up whenever the metrics are read. */

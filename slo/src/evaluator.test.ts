@@ -125,6 +125,29 @@ beforeEach(async () => {
   await database.query('delete from control_plane.revisions');
 });
 
+it.each([
+  ['just before an hour', -1],
+  ['at an hour', 0],
+  ['just after an hour', 1],
+  ['where the rollup begins a whole hour later', HOUR_MS - 10_001],
+  ['where the rollup begins within this hour', HOUR_MS - 9_999],
+  ['just before a minute', 17 * 60_000 - 1],
+  ['at a minute', 17 * 60_000],
+])('what was inserted a moment ago is counted %s', async (_name, offsetMs) => {
+  const nowMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS + offsetMs;
+  await goLive('now', [availability]);
+  await insert([
+    { atMs: nowMs - 500, count: 40 },
+    { atMs: nowMs - 500, count: 10, status: 503 },
+  ]);
+  const evaluation = await new Evaluator(database, clickhouse).evaluate(nowMs);
+  expect(evaluation?.evaluations[0]?.counts).toEqual({ good: 40, total: 50 });
+  // After the rollup exists: from it or from the raw rows, whichever holds the minute.
+  await insert([{ atMs: nowMs + 30_000, count: 5 }]);
+  const later = await new Evaluator(database, clickhouse).evaluate(nowMs + 31_000);
+  expect(later?.evaluations[0]?.counts).toEqual({ good: 45, total: 55 });
+});
+
 describe('counting events', () => {
   const windows = async (objective: Objective, sinceMs: number, nowMs = NOW_MS) => {
     const counts = await countEvents(clickhouse, [objective], { nowMs, sinceMs });

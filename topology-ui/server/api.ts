@@ -293,6 +293,8 @@ export interface ObjectiveView {
   readonly alert: 'ok' | 'ticket' | 'page';
   /** Milliseconds since the epoch at which the alert state began. */
   readonly alertSinceMs: number;
+  /** Milliseconds since the epoch; `null` until the first evaluation, when nothing above is known. */
+  readonly evaluatedAtMs: number | null;
   readonly file: string;
   readonly line: number;
 }

@@ -121,6 +121,7 @@ function objectiveView(
     burnRates: status?.burnRates ?? [],
     alert: status?.alert ?? 'ok',
     alertSinceMs: status?.alertSinceMs ?? liveSinceMs,
+    evaluatedAtMs: status?.evaluatedAtMs ?? null,
     file: objective.file,
     line: objective.line,
   };

@@ -34,7 +34,8 @@ export function ObjectiveCard({ objective }: { readonly objective: ObjectiveView
 }
 
 export function AlertMark({ objective }: { readonly objective: ObjectiveView }) {
-  const { alert } = objective;
+  const { alert, evaluatedAtMs } = objective;
+  if (evaluatedAtMs === null) return <span class="chip small">not evaluated yet</span>;
   if (alert === 'ok') return <span class="chip small ok">✓ ok</span>;
   return (
     <span class={`chip small ${alert === 'page' ? 'danger-fill' : 'warning-fill'}`}>

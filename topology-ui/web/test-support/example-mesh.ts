@@ -245,6 +245,7 @@ function exampleObjective(service: string, team: string, burning: boolean): Obje
     })),
     alert: burning ? 'page' : 'ok',
     alertSinceMs: Date.now() - (burning ? 420_000 : 86_400_000),
+    evaluatedAtMs: Date.now() - 10_000,
     file: `slo/objectives/${team}/${service}.yaml`,
     line: 3,
   };
