@@ -16,6 +16,8 @@ export interface EnvoyOptions {
   readonly delivery?: 'aggregated' | 'separate' | { readonly listenersFile: string };
   /** Layers of the runtime, as in the bootstrap. */
   readonly runtimeLayers?: readonly object[];
+  /** How long listeners that are gone finish what they are at; default 1. */
+  readonly drainSeconds?: number;
   /** Paths of PEM files; plaintext without. */
   readonly tls?: { readonly certificate: string; readonly key: string; readonly roots: string };
 }
@@ -30,11 +32,14 @@ export class RealEnvoy {
 
   /** @throws when there is no Envoy or it does not start within 20 s; the message has its log. */
   static start(options: EnvoyOptions): Promise<RealEnvoy> {
-    return RealEnvoy.startWith(JSON.stringify(bootstrap(options)));
+    return RealEnvoy.startWith(JSON.stringify(bootstrap(options)), options.drainSeconds);
   }
 
-  /** @param yaml the bootstrap */
-  static async startWith(yaml: string): Promise<RealEnvoy> {
+  /**
+   * @param yaml the bootstrap
+   * @param drainSeconds how long listeners that are gone finish what they are at
+   */
+  static async startWith(yaml: string, drainSeconds = 1): Promise<RealEnvoy> {
     const directory = await mkdtemp(join(tmpdir(), 'xds-envoy-'));
     const config = join(directory, 'bootstrap.yaml');
     const adminFile = join(directory, 'admin');
@@ -43,7 +48,7 @@ export class RealEnvoy {
       envoyPath(),
       [
         ...['-c', config, '--admin-address-path', adminFile, '--concurrency', '1'],
-        ...['--disable-hot-restart', '--log-level', 'warn', '--drain-time-s', '1'],
+        ...['--disable-hot-restart', '--log-level', 'warn', '--drain-time-s', String(drainSeconds)],
         ...['--parent-shutdown-time-s', '2'],
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
