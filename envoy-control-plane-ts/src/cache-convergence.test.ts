@@ -262,6 +262,66 @@ describe.each([
   });
 });
 
+/** Asks for resources by their other names, as Envoy does for virtual hosts. */
+class AliasClient extends DeltaSessionClient {
+  override wants(asked: TypeUrl, resourceName: string): boolean {
+    return super.wants(asked, resourceName) || super.wants(asked, aliasOf(resourceName));
+  }
+}
+
+function aliasOf(resourceName: string): string {
+  return `${resourceName}.example`;
+}
+
+describe('a client that asks by other names', () => {
+  const hosts = TypeUrl.VirtualHost;
+  const withAliases = (all: Content) =>
+    made(hosts, all).map((each) => ({ ...each, aliases: [aliasOf(each.name)] }));
+  const ask = fc.uniqueArray(fc.oneof(name, name.map(aliasOf)), { maxLength: 4 });
+
+  it.each([
+    ['snapshots', () => new SnapshotCache()],
+    ['a linear cache', () => new LinearCache(hosts)],
+  ])('has the resources of %s under their own', async (_, cacheOf) => {
+    const steps = fc.array(fc.record({ all: fc.option(content), names: fc.option(ask) }), {
+      maxLength: 10,
+    });
+    await fc.assert(
+      fc.asyncProperty(content, steps, async (first, rest) => {
+        const cache = cacheOf();
+        const client = new AliasClient(cache, group);
+        let model: Content = {};
+        for (const { all, names } of [{ all: first, names: ['a', aliasOf('b')] }, ...rest]) {
+          if (all !== null) {
+            model = all;
+            if (cache instanceof LinearCache) {
+              cache.setResources(withAliases(all));
+            } else {
+              cache.setResources(group, hosts, withAliases(all));
+            }
+          }
+          if (names !== null) {
+            client.ask(hosts, names);
+          }
+          await client.settle();
+          const wanted = Object.entries(model).filter(([each]) => client.wants(hosts, each));
+          expect(Object.fromEntries(client.held(hosts))).toEqual(Object.fromEntries(wanted));
+        }
+        const count = client.responseCount;
+        if (cache instanceof LinearCache) {
+          cache.setResources(withAliases(model));
+        } else {
+          cache.setResources(group, hosts, withAliases(model));
+        }
+        await client.settle();
+        expect(client.responseCount).toBe(count);
+        client.close();
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
 describe('a stream of clusters in state of the world', () => {
   it('is sent a removal also when nothing else has changed', async () => {
     const cache = new SnapshotCache();

@@ -209,13 +209,13 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     if (this.#wildcard || changes.size < this.#names.size) {
       for (const [name, before] of changes) {
         if (this.asksFor(name)) {
-          this.#differFrom(name, before);
+          this.#differFrom(name, before?.version);
         }
       }
     } else {
       for (const name of this.#names) {
         if (changes.has(name)) {
-          this.#differFrom(name, changes.get(name));
+          this.#differFrom(name, changes.get(name)?.version);
         }
       }
     }
@@ -225,14 +225,15 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   /** What is asked for by another name changes with the resource; when that goes, it goes by its own. */
   #rebaseAliases(set: ResourceSet, changes: Differences): void {
     for (const [name, before] of changes) {
-      const [old, now] = [this.#base, set].map(
-        ({ resources }) => resources.get(name)?.aliases ?? [],
-      );
-      for (const alias of new Set([...(old ?? []), ...(now ?? [])])) {
+      const now = set.resources.get(name)?.aliases;
+      if (before?.aliases === undefined && now === undefined) {
+        continue;
+      }
+      for (const alias of new Set([...(before?.aliases ?? []), ...(now ?? [])])) {
         if (this.#names.has(alias)) {
-          this.#differFrom(alias, before);
+          this.#differFrom(alias, before?.version);
           if (!set.resources.has(name)) {
-            this.#differFrom(name, before);
+            this.#differFrom(name, before?.version);
           }
         }
       }

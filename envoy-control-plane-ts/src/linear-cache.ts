@@ -1,5 +1,12 @@
 import type { TypedResource } from './resource.js';
-import { type Differences, type ResourceSet, resourceSet, versionAfter } from './resource-set.js';
+import {
+  type Differences,
+  type Former,
+  formerOf,
+  type ResourceSet,
+  resourceSet,
+  versionAfter,
+} from './resource-set.js';
 import type { ResourceSource, Watch } from './resource-source.js';
 import { MisplacedResourceError } from './snapshot-cache.js';
 import type { TypeUrl } from './type-url.js';
@@ -127,9 +134,10 @@ export class LinearCache implements ResourceSource {
 
 /** Resources, and how they came to be as they are. */
 class Epoch {
-  /** In order: the name that changed and the version that it had before. */
-  readonly changes: { readonly name: string; readonly before: string | undefined }[] = [];
-  readonly aliases = new Map<string, string>();
+  /** In order: the name that changed and what it was before. */
+  readonly changes: { readonly name: string; readonly before: Former | undefined }[] = [];
+  /** There from the first alias on, also when all are gone: what changed may have had one. */
+  aliases: Map<string, string> | undefined;
 
   constructor(readonly resources: Map<string, TypedResource>) {
     for (const resource of resources.values()) {
@@ -139,9 +147,9 @@ class Epoch {
 
   set(name: string, after: TypedResource | undefined): void {
     const before = this.resources.get(name);
-    this.changes.push({ name, before: before?.version });
+    this.changes.push({ name, before: formerOf(before) });
     for (const alias of before?.aliases ?? []) {
-      this.aliases.delete(alias);
+      this.aliases?.delete(alias);
     }
     if (after === undefined) {
       this.resources.delete(name);
@@ -153,13 +161,14 @@ class Epoch {
 
   #addAliases({ name, aliases = [] }: TypedResource): void {
     for (const alias of aliases) {
+      this.aliases ??= new Map();
       this.aliases.set(alias, name);
     }
   }
 
   /** What changed after the first `count` changes, up to those of `end`. */
-  since(count: number, end: number): Map<string, string | undefined> {
-    const found = new Map<string, string | undefined>();
+  since(count: number, end: number): Map<string, Former | undefined> {
+    const found = new Map<string, Former | undefined>();
     for (const { name, before } of this.changes.slice(count, end)) {
       if (!found.has(name)) {
         found.set(name, before);
@@ -184,7 +193,7 @@ class LinearSet implements ResourceSet {
     return this.epoch.resources;
   }
 
-  get aliases(): ReadonlyMap<string, string> {
+  get aliases(): ReadonlyMap<string, string> | undefined {
     return this.epoch.aliases;
   }
 
@@ -205,19 +214,19 @@ class LinearSet implements ResourceSet {
         ? this.epoch.since(earlier.count, this.count)
         : this.#acrossEpochs(earlier);
     for (const [name, before] of found) {
-      if (this.resources.get(name)?.version === before) {
+      if (this.resources.get(name)?.version === before?.version) {
         found.delete(name);
       }
     }
     return found;
   }
 
-  #acrossEpochs({ epoch, count }: LinearSet): Map<string, string | undefined> {
+  #acrossEpochs({ epoch, count }: LinearSet): Map<string, Former | undefined> {
     const found = epoch.since(count, epoch.changes.length);
     const names = new Set([...epoch.resources.keys(), ...this.resources.keys()]);
     for (const name of names) {
       if (!found.has(name)) {
-        found.set(name, epoch.resources.get(name)?.version);
+        found.set(name, formerOf(epoch.resources.get(name)));
       }
     }
     return found;

@@ -12,13 +12,25 @@ export interface ResourceSet {
    */
   readonly version: string;
   /** The names of resources by their other names; not there when there are none. */
-  readonly aliases?: ReadonlyMap<string, string>;
+  readonly aliases?: ReadonlyMap<string, string> | undefined;
   /** What changed since an earlier set, for sets that know without comparing all of both. */
   readonly changesSince?: (earlier: ResourceSet) => Differences | undefined;
 }
 
-/** Names whose resource differs, each with the version that it had before; `undefined`: none. */
-export type Differences = ReadonlyMap<string, string | undefined>;
+/** What there was of a name: little, so that what has changed does not keep its old bytes alive. */
+export type Former = Pick<TypedResource, 'version' | 'aliases'>;
+
+/** Names whose resource differs, each with what it was before; `undefined`: there was none. */
+export type Differences = ReadonlyMap<string, Former | undefined>;
+
+export function formerOf(resource: TypedResource | undefined): Former | undefined {
+  return (
+    resource && {
+      version: resource.version,
+      ...(resource.aliases && { aliases: resource.aliases }),
+    }
+  );
+}
 
 /** Two resources of one type have the same name; a client would reject such a response. */
 export class DuplicateResourceError extends Error {
@@ -131,16 +143,16 @@ export function differences(from: ResourceSet, to: ResourceSet): Differences {
 }
 
 function compared(from: ResourceSet, to: ResourceSet): Differences {
-  const found = new Map<string, string | undefined>();
+  const found = new Map<string, Former | undefined>();
   for (const [name, { version }] of to.resources) {
-    const before = from.resources.get(name)?.version;
-    if (before !== version) {
-      found.set(name, before);
+    const before = from.resources.get(name);
+    if (before?.version !== version) {
+      found.set(name, formerOf(before));
     }
   }
-  for (const [name, { version }] of from.resources) {
+  for (const [name, before] of from.resources) {
     if (!to.resources.has(name)) {
-      found.set(name, version);
+      found.set(name, formerOf(before));
     }
   }
   return found;

@@ -73,6 +73,13 @@ describe('resource', () => {
     expect(new Set(versions).size).toBe(versions.length);
   });
 
+  it('has another version for other aliases', () => {
+    const versions = [undefined, { aliases: ['x'] }, { aliases: ['x', 'y'] }].map(
+      (options) => resource(ClusterSchema, 'fare', cluster([['a', '1']]), options).version,
+    );
+    expect(new Set(versions).size).toBe(versions.length);
+  });
+
   it('does not change the message that it is given', () => {
     const message = cluster([
       ['b', '2'],

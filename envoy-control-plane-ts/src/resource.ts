@@ -68,10 +68,19 @@ export function resource<Desc extends DescMessage>(
  */
 export function rawResource({
   value,
-  version = createHash('sha256').update(value).digest('hex').slice(0, 32),
+  aliases,
+  version = contentHash(value, aliases),
   ...rest
 }: Omit<TypedResource, 'version'> & { readonly version?: string }): TypedResource {
-  return Object.freeze({ ...rest, version, value });
+  return Object.freeze({ ...rest, version, value, ...(aliases && { aliases }) });
+}
+
+function contentHash(value: Uint8Array, aliases: readonly string[] = []): string {
+  const hash = createHash('sha256').update(value);
+  if (aliases.length > 0) {
+    hash.update(JSON.stringify(aliases));
+  }
+  return hash.digest('hex').slice(0, 32);
 }
 
 /**

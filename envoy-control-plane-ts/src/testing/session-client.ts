@@ -138,7 +138,12 @@ export class DeltaSessionClient extends SessionClient {
       message,
     );
     const held = this.held(typeUrl as TypeUrl);
-    for (const { name, version, resource } of resources) {
+    for (const { name, version, resource, aliases } of resources) {
+      // "An otherwise empty resource" says that there is no virtual host of the name.
+      if (resource === undefined && aliases.includes(name)) {
+        held.delete(name);
+        continue;
+      }
       const content = Buffer.from(resource?.value ?? []).toString();
       if (content !== JSON.stringify([name, version])) {
         throw new Error(`${name} in version ${version} came as ${content}`);
