@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instance, InstanceState } from '@dotline/model/instance';
 import type { Mesh, Service } from '@dotline/model/mesh';
+import type { Revision } from '@dotline/model/revision';
 import { sidecarBootstrap } from '@dotline/sidecar-config/bootstrap';
 import {
   appSocket,
@@ -26,6 +27,8 @@ const SILENT_MS_MAX = 20_000;
 /** Time for the fleet to stop calling an instance before its processes are stopped. */
 const DRAIN_MS = 1_000;
 const STARTS_AT_ONCE = 4;
+/** How long those that only call others wait for them. */
+const CALLEES_MS_MAX = 30_000;
 
 /** What one host needs to know to run instances. */
 export interface InstanceHostSettings {
@@ -55,6 +58,7 @@ export class InstanceHost {
   readonly #hosted = new Map<string, Hosted>();
   readonly #addresses = new Map<string, string>();
   readonly #limit = pLimit(STARTS_AT_ONCE);
+  #closed = false;
 
   constructor(
     private readonly settings: InstanceHostSettings,
@@ -67,26 +71,22 @@ export class InstanceHost {
     return [...this.#hosted.values()].map(({ planned, state }) => ({ ...planned.instance, state }));
   }
 
-  /** Builds what is new or changed, then starts, restarts and stops instances until they are those of the mesh. */
-  async reconcile(mesh: Mesh): Promise<void> {
+  /**
+   * Builds what is new or changed, then starts, restarts and stops instances until they are those of the
+   * mesh. Those that nobody calls are started last, once the others are ready: they begin to call at once.
+   */
+  async reconcile({ mesh, edges }: Pick<Revision, 'mesh' | 'edges'>): Promise<void> {
     const planned = planInstances(mesh, this.settings.loopbackPrefix, this.#addresses);
     const builds = await this.#build(planned);
     const wanted = new Map(planned.map((each) => [each.id, each]));
     const gone = [...this.#hosted.values()].filter(({ planned: { id } }) => !wanted.has(id));
     await Promise.all(gone.map((hosted) => this.#stop(hosted)));
-    await Promise.all(
-      planned.map((each) =>
-        this.#limit(async () => {
-          const built = builds.get(each.service.name);
-          if (built === undefined) return;
-          try {
-            await this.#ensure(mesh, each, built);
-          } catch (error) {
-            this.settings.onProblem(each.service.name, error);
-          }
-        }),
-      ),
-    );
+    const called = new Set(edges.map(({ callee }) => callee));
+    const isCalled = ({ service }: PlannedInstance) => called.has(service.name);
+    const callers = planned.filter((each) => !isCalled(each));
+    await this.#ensureAll(mesh, planned.filter(isCalled), builds);
+    if (callers.some(({ id }) => !this.#hosted.has(id))) await this.#untilReady();
+    await this.#ensureAll(mesh, callers, builds);
   }
 
   /** Asks every instance how it is, ends what hangs, renews certificates; true when a state changed. */
@@ -108,6 +108,7 @@ export class InstanceHost {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all([...this.#hosted.values()].map(({ probe }) => probe.close()));
   }
 
@@ -131,6 +132,37 @@ export class InstanceHost {
       }
     }
     return builds;
+  }
+
+  async #ensureAll(
+    mesh: Mesh,
+    planned: readonly PlannedInstance[],
+    builds: ReadonlyMap<string, BuiltService>,
+  ): Promise<void> {
+    await Promise.all(
+      planned.map((each) =>
+        this.#limit(async () => {
+          const built = builds.get(each.service.name);
+          if (built === undefined) return;
+          try {
+            await this.#ensure(mesh, each, built);
+          } catch (error) {
+            this.settings.onProblem(each.service.name, error);
+          }
+        }),
+      ),
+    );
+  }
+
+  /** Waits for every instance to be ready, and says so to the fleet, but not for ever. */
+  async #untilReady(): Promise<void> {
+    const untilMs = Date.now() + CALLEES_MS_MAX;
+    for (; Date.now() < untilMs && !this.#closed; await sleep(250)) {
+      const changed = await this.probe();
+      const instances = this.instances();
+      if (changed) await this.controlPlane.putInstances(HOST, instances).catch(() => undefined);
+      if (instances.every(({ state }) => state === 'ready')) return;
+    }
   }
 
   async #ensure(mesh: Mesh, planned: PlannedInstance, built: BuiltService): Promise<void> {

@@ -7,7 +7,6 @@ import { opaSource } from '@dotline/local-parts/opa';
 import { postgresqlProcess, postgresqlUrl } from '@dotline/local-parts/postgresql';
 import { waitUntilReady } from '@dotline/local-parts/start-local-process';
 import { ensureValkey, valkeyProcess } from '@dotline/local-parts/valkey';
-import type { Mesh } from '@dotline/model/mesh';
 import type { Revision } from '@dotline/model/revision';
 import { ControlPlaneClient } from './control-plane-client.js';
 import {
@@ -172,7 +171,7 @@ export class LocalMesh {
       this.#supervisor,
       this.#controlPlane,
     );
-    await this.#reconcile(revision.mesh);
+    await this.#reconcile(revision);
     this.#timer = setInterval(() => void this.#tick(), TICK_MS);
   }
 
@@ -216,12 +215,13 @@ export class LocalMesh {
     }
   }
 
-  async #reconcile(mesh: Mesh): Promise<void> {
+  async #reconcile(revision: Revision): Promise<void> {
+    const { services } = revision.mesh;
     const datastores = this.#datastores();
-    await providePostgresqlAccess(mesh.services, datastores);
-    await writeValkeyUsers(mesh.services, datastores);
+    await providePostgresqlAccess(services, datastores);
+    await writeValkeyUsers(services, datastores);
     if (process.env.REDIS_URL === undefined) await reloadValkeyUsers(datastores);
-    await this.#host?.reconcile(mesh);
+    await this.#host?.reconcile(revision);
   }
 
   async #tick(): Promise<void> {
@@ -249,7 +249,7 @@ export class LocalMesh {
     // Most revisions change policies alone, which concern no process.
     const same =
       JSON.stringify(revision.mesh.services) === JSON.stringify(this.#revision?.mesh.services);
-    if (!same) await this.#reconcile(revision.mesh);
+    if (!same) await this.#reconcile(revision);
     this.#revision = revision;
   }
 

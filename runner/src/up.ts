@@ -113,7 +113,7 @@ export async function up(options: UpOptions): Promise<void> {
         task.title = `Control plane: revision ${context.revision.id}, ${context.revision.edges.length} edges`;
       }),
       step('Collector, objectives, page', () => local().startObservers(options.port)),
-      step('Services and sidecars', async (task) => {
+      step('Services and sidecars (the first time: builds)', async (task) => {
         await local().startInstances(revision());
         await waitForInstances(local(), interrupted, (line) => {
           task.title = `Services and sidecars: ${line}`;
