@@ -49,7 +49,8 @@ describe('README', () => {
 
   it.each([
     ['hello-envoy', 0],
-    ['mutual-tls', 1],
+    ['caches', 1],
+    ['mutual-tls', 2],
   ])('shows %s as it is', async (example, index) => {
     const source = await readFile(join(workspace, 'src', 'examples', `${example}.ts`), 'utf8');
     expect(await block('ts', index)).toBe(source);
@@ -72,6 +73,42 @@ describe('README', () => {
       await envoy.stop();
     }
   }, 60_000);
+
+  it('serves groups of nodes from several caches', async () => {
+    const child = run('caches.js', '127.0.0.1:0');
+    let output = '';
+    child.stdout?.on('data', (text: Buffer) => {
+      output += text;
+    });
+    const port = await eventually(() => /^(\d+)$/m.exec(output)?.[1], 8_000);
+    expect(output).toMatch(/^fare waits for fare$/m);
+    const typeUrl = 'types.example.org/acme.Quota';
+    const [rider, driver] = ['riders', 'drivers'].map((cluster) => {
+      const client = deltaClient(Number(port));
+      client.send({ node: { id: 'n', cluster }, typeUrl, resourceNamesSubscribe: ['*'] });
+      client.send({ typeUrl: TypeUrl.Cluster });
+      client.send({ typeUrl: TypeUrl.Endpoint, resourceNamesSubscribe: ['fare'] });
+      return client;
+    });
+    const received = async (client: typeof rider, count: number) => {
+      await client?.response(count);
+      return client?.responses.flatMap(({ resources }) =>
+        resources.map(({ name, resource }) => `${resource?.typeUrl.split('.').at(-1)} ${name}`),
+      );
+    };
+    expect((await received(driver, 2))?.sort()).toEqual([
+      'Cluster fare',
+      'ClusterLoadAssignment fare',
+    ]);
+    expect(await received(rider, 1)).toContain('Quota fare');
+    const quota = rider?.responses.find((response) => response.typeUrl === typeUrl)?.resources[0];
+    expect([quota?.version, Buffer.from(quota?.resource?.value ?? []).toString()]).toEqual([
+      '7',
+      '100',
+    ]);
+    rider?.close();
+    driver?.close();
+  }, 30_000);
 
   it('lets in by certificate, and shuts down when told to', async () => {
     const authority = await TestAuthority.create();
