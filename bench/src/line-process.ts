@@ -104,6 +104,10 @@ export class LineProcess {
   }
 
   #read(line: string): void {
+    if (!line.startsWith('{')) {
+      process.stderr.write(`${this.title}: ${line}\n`);
+      return;
+    }
     const answer: Answer = JSON.parse(line);
     const key =
       typeof answer.event === 'string'

@@ -1,7 +1,6 @@
 // `npm run bench -- xds`: measures the xDS library beside its peers and prints both.
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { LineProcessError } from './line-process.js';
 import { machineLine } from './machine.js';
 import type { ServerName } from './measured-server.js';
 import { type Options, readOptions, UsageError } from './options.js';
@@ -56,7 +55,8 @@ async function run(options: Options): Promise<void> {
   }
   if (wants('dotline')) {
     say(`Dotline's control plane with ${sidecars} sidecars …`);
-    await attempt(() => dotline(sidecars, changes, program, results));
+    const file = profileDirectory && resolve(profileDirectory, 'dotline.cpuprofile');
+    await attempt(() => dotline(sidecars, changes, program, results, file));
   }
   print(options, results, machine);
 }
@@ -71,10 +71,7 @@ async function attempt(run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (error) {
-    if (!(error instanceof LineProcessError)) {
-      throw error;
-    }
-    say(`Without numbers: ${error.message}`);
+    say(`Without numbers: ${error instanceof Error ? error.message : String(error)}`);
     process.exitCode = 1;
   }
 }
@@ -85,9 +82,11 @@ function print({ format, profileDirectory }: Options, results: Results, machine:
     return;
   }
   process.stdout.write(`${report(results, machine, format)}\n`);
-  if (profileDirectory !== undefined && results.servers.includes('ours')) {
-    const file = resolve(profileDirectory, 'ours.cpuprofile');
-    process.stdout.write(`\n${file}\n${topOfProfile(readFileSync(file, 'utf8'))}\n`);
+  for (const name of ['ours', 'ours-linear', 'dotline']) {
+    const file = resolve(profileDirectory ?? '', `${name}.cpuprofile`);
+    if (profileDirectory !== undefined && existsSync(file)) {
+      process.stdout.write(`\n${file}\n${topOfProfile(readFileSync(file, 'utf8'))}\n`);
+    }
   }
 }
 

@@ -13,6 +13,12 @@ export function topOfProfile(json: string): string {
     us.set(name, (us.get(name) ?? 0) + (timeDeltas[index] ?? 0));
   }
   us.delete('(idle)');
+  // What the profiler itself takes to start and to stop.
+  for (const name of us.keys()) {
+    if (name.startsWith('dispatch ') || name === 'dispatch') {
+      us.delete(name);
+    }
+  }
   const busy = [...us.values()].reduce((sum, each) => sum + each, 0);
   const top = [...us].sort(([, a], [, b]) => b - a).slice(0, shown);
   return [

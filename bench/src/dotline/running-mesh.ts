@@ -27,9 +27,11 @@ export interface RunningMesh {
   stop(): Promise<void>;
 }
 
-/** Starts all of it on free ports; `write` fills the mesh directory before. @throws PartError */
+/** Starts all of it on free ports; `write` fills the mesh directory before. With `profileFile` what
+ * follows each compilation is profiled, the last one stays. @throws PartError */
 export async function startMesh(
   write: (meshDirectory: string) => Promise<void>,
+  profileFile?: string,
 ): Promise<RunningMesh> {
   const folder = await mkdtemp(join(tmpdir(), 'dotline-bench-'));
   const database = await mkdtemp(join(tmpdir(), 'dotline-bench-database-'));
@@ -79,6 +81,7 @@ export async function startMesh(
           JOIN_TOKEN: secret,
           COLLECTOR_OTLP_GRPC: `127.0.0.1:${unused}`,
           COLLECTOR_OTLP_HTTP: `127.0.0.1:${unused}`,
+          ...(profileFile !== undefined && { BENCH_PROFILE: profileFile }),
           OPA_PATH: (await ensureBinary(opaSource)).path,
         },
         ready: async () => {

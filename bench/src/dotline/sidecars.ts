@@ -7,24 +7,22 @@ import type { Fleet, SidecarGroup } from '../load-client.js';
 
 const url = (type: string) => `type.googleapis.com/envoy.${type}`;
 
-/** The instances of some services, as a host would register them. */
-export function instancesOf(services: readonly string[], perService: number): Instance[] {
-  return services.flatMap((service, index) =>
-    Array.from({ length: perService }, (_, number) => {
-      const address = `127.${100 + Math.floor(index / 200)}.${index % 200}.${number + 1}`;
-      return {
-        id: `${service}-${number + 1}`,
-        service,
-        cell: 'cell-1',
-        zone: 'here-a',
-        region: 'here',
-        address,
-        port: 15_006,
-        adminAddress: `${address}:15000`,
-        state: 'ready',
-      };
-    }),
-  );
+/** The instances of a service, as their host registers them; `index` keeps their addresses apart. */
+export function instancesOf(service: string, index: number, count: number): Instance[] {
+  return Array.from({ length: count }, (_, number) => {
+    const address = `127.${100 + Math.floor(number / 250)}.${index}.${(number % 250) + 1}`;
+    return {
+      id: `${service}-${number + 1}`,
+      service,
+      cell: 'cell-1',
+      zone: 'here-a',
+      region: 'here',
+      address,
+      port: 15_006,
+      adminAddress: `${address}:15000`,
+      state: 'ready',
+    };
+  });
 }
 
 /**

@@ -29,19 +29,29 @@ export async function dotline(
   changes: number,
   program: string,
   results: Results,
+  profileFile?: string,
 ): Promise<void> {
   const services = fleetServices(serviceCount);
   const perService = Math.ceil(sidecars / serviceCount);
   const count = perService * serviceCount;
   const note = (metric: string, value: number) =>
     results.add({ scenario: 'dotline', metric, server, value });
-  const mesh = await startMesh((directory) => writeMesh(directory, services));
+  const mesh = await startMesh((directory) => writeMesh(directory, services), profileFile);
   const client = new LoadClient(program);
-  const instances = instancesOf(services, perService);
-  const beat = () => mesh.api.putInstances('bench', instances);
-  await beat();
+  // A host for each service.
+  const hosts = services.map((service, index) => ({
+    name: `host-${index}`,
+    instances: instancesOf(service, index, perService),
+  }));
+  const beat = async () => {
+    for (const { name, instances } of hosts) {
+      await mesh.api.putInstances(name, instances);
+    }
+  };
+  // A beat that comes late is made good by the next.
   const heart = setInterval(() => void beat().catch(() => undefined), heartbeatMs);
   try {
+    await beat();
     const emptyKiB = await residentKiB(mesh.pid);
     const sync = await client.connect(
       `127.0.0.1:${mesh.xdsPort}`,

@@ -36,7 +36,7 @@ func main() {
 
 func serve(failer test.Failer, debounce time.Duration) {
 	quiet := istiolog.DefaultOptions()
-	quiet.SetDefaultOutputLevel(istiolog.OverrideScopeName, istiolog.ErrorLevel)
+	quiet.SetDefaultOutputLevel(istiolog.OverrideScopeName, istiolog.NoneLevel)
 	if err := istiolog.Configure(quiet); err != nil {
 		failer.Fatal(err)
 	}
