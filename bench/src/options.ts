@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type ServerName, serverNames } from './measured-server.js';
 
-export const scenarioNames = [
+const scenarioNames = [
   'initial-sync',
   'memory',
   'one-endpoint',
@@ -11,7 +11,7 @@ export const scenarioNames = [
   'hold',
   'dotline',
 ] as const;
-export type ScenarioName = (typeof scenarioNames)[number];
+type ScenarioName = (typeof scenarioNames)[number];
 
 export interface Options {
   readonly sidecars: number;

@@ -8,7 +8,7 @@ export const benchDirectory = dirname(dirname(fileURLToPath(import.meta.url)));
 const cacheDirectory = join(dirname(benchDirectory), '.dotline', 'bench');
 
 /** A program of the benchmark could not be built; its compiler has said why. */
-export class BuildError extends Error {
+class BuildError extends Error {
   override readonly name = 'BuildError';
   constructor(readonly program: string) {
     super(`${program} could not be built; what Go said is above. Go 1.26 or newer is needed.`);

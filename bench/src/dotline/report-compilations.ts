@@ -6,7 +6,7 @@ import { Session } from 'node:inspector/promises';
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const profiledMs = 2_500;
+const profiledMs = 2_000;
 const file = process.env.BENCH_PROFILE;
 const { Histogram } = createRequire(
   new URL('../../../control-plane/dist/main.js', import.meta.url),

@@ -66,6 +66,7 @@ export async function dotline(
       measured.push(await oneChange(mesh, client, services, count, change));
       heart.refresh();
     }
+    await sleep(settleMs);
     const ms = spread(measured.flatMap(({ arrival }) => arrival.ms));
     note('p50, ms', ms.p50);
     note('p99, ms', ms.p99);

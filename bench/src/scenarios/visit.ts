@@ -7,10 +7,7 @@ import type { Results } from '../results.js';
 const syncMs = 180_000;
 const settleMs = 2_000;
 
-export const typeUrls = {
-  cluster: 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
-  istioNode: 'default~default.svc.cluster.local',
-};
+const clusterUrl = 'type.googleapis.com/envoy.config.cluster.v3.Cluster';
 
 /** One server process with its sidecars connected; scenarios run on it one after the other. */
 export interface Visit {
@@ -26,14 +23,14 @@ export interface Visit {
 export function fleetOf(name: ServerName, count: number): Fleet {
   return {
     groups: [{ ...nodeNames(name), first: 0, count, cluster: 'bench' }],
-    wildcards: [typeUrls.cluster],
+    wildcards: [clusterUrl],
     edsPrefix: name.startsWith('istio') ? 'outbound|' : 'service-',
   };
 }
 
 function nodeNames(name: ServerName): { prefix: string; suffix?: string } {
   return name.startsWith('istio')
-    ? { prefix: 'sidecar~10.255.0.1~sidecar-', suffix: `.${typeUrls.istioNode}` }
+    ? { prefix: 'sidecar~10.255.0.1~sidecar-', suffix: '.default~default.svc.cluster.local' }
     : { prefix: 'sidecar-' };
 }
 
