@@ -211,8 +211,11 @@ describe('a sidecar that says it is one of another service', () => {
     });
     close();
     expect(responses).toBe(0);
-    const line = controlPlane.output.split('\n').find((text) => text.includes('sidecar-refused'));
-    expect(JSON.parse(line ?? '{}')).toMatchObject({
+    // The client may hear of it before the log does.
+    const line = await eventually('the audit line', () =>
+      controlPlane.output.split('\n').find((text) => text.includes('sidecar-refused')),
+    );
+    expect(JSON.parse(line)).toMatchObject({
       audit: 'sidecar-refused',
       peer: { uris: ['spiffe://hello.example/service/visitor'] },
       claimed: { node: 'greeter-1', cluster: 'greeter' },
