@@ -147,6 +147,8 @@ describe('the graph', () => {
     await page.mouse.up();
     const agreement = page.locator('[data-operation="fare.get-estimate"]');
     await agreement.waitFor();
+    // What was under the pointer has moved aside to make room for the panel.
+    expect(await page.locator('.tooltip').count()).toBe(0);
     const proof = await agreement.textContent();
     expect(proof).toContain('policies/teams/orders/needs.rego:12');
     expect(proof).toContain('policies/teams/pricing/grants.rego:9');
@@ -338,6 +340,9 @@ describe('other views and screens', () => {
 
   it('lists objectives by urgency and sidecars with what they hold', async () => {
     await open('#/graph');
+    await page.locator('[data-service="orders"]').focus();
+    await page.keyboard.press('Enter');
+    // At once, while the graph is still making room for the panel.
     await page.getByRole('link', { name: 'Objectives' }).click();
     await page.locator('tr[data-row]').first().waitFor();
     expect(await page.locator('tr[data-row]').first().getAttribute('data-row')).toBe(
@@ -346,6 +351,10 @@ describe('other views and screens', () => {
     await page.getByRole('link', { name: 'Sidecars', exact: true }).click();
     await page.getByText('Converged').waitFor();
     expect(await page.locator('tr[data-row]').count()).toBe(34);
+    const table = await page.locator('.page table').first().boundingBox();
+    const panel = await page.locator('.panel').boundingBox();
+    expect((table?.x ?? 0) + (table?.width ?? 0)).toBeLessThanOrEqual(panel?.x ?? 0);
+    expect(complaints).toEqual([]);
   });
 
   it.each(['#/graph', '#/graph/service/orders', '#/list', '#/objectives', '#/sidecars'])(

@@ -141,6 +141,8 @@ export class GraphCanvas {
 
   /** Shows everything that is not hidden in the free part of the place. */
   fit(insets: Insets): void {
+    // Asked for a moment ago, while the page still showed the graph.
+    if (this.core.destroyed()) return;
     const shown = this.core.nodes().not('.hidden');
     const width = this.core.width() - insets.left - insets.right;
     const height = this.core.height() - insets.top - insets.bottom;
@@ -168,6 +170,7 @@ export class GraphCanvas {
 
   /** Pans just so far that the element is inside the free part of the place. */
   reveal(id: string, insets: Insets, animate: boolean): void {
+    if (this.core.destroyed()) return;
     const element = this.core.getElementById(id);
     if (element.empty()) return;
     const box = element.renderedBoundingBox({ includeLabels: false, includeOverlays: false });

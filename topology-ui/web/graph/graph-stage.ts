@@ -102,10 +102,14 @@ export class GraphStage {
 
   select(id: string | null): void {
     const { store } = this.parts;
-    store.navigate({ selection: id === null ? null : this.selectionOf(id) });
+    const selection = id === null ? null : this.selectionOf(id);
+    // The panel says it all, and what was under the pointer moves away from it.
+    this.hover(null, null);
+    store.navigate({ selection });
   }
 
   close(): void {
+    this.closed = true;
     for (const close of this.closers) close();
     this.motion.stop();
     this.parts.layout.close();
@@ -160,6 +164,7 @@ export class GraphStage {
   }
 
   private revealed: string | null = null;
+  private closed = false;
 
   private draw(elements: GraphElements): void {
     if (this.arranging.peek()) return;
@@ -187,7 +192,7 @@ export class GraphStage {
     if (elements.dots.length === 0) return;
     this.arranging.value = true;
     const positions = await this.parts.layout.arrange(wishOf(elements, this.aspect()));
-    if (positions === null) return;
+    if (positions === null || this.closed) return;
     this.arranging.value = false;
     const latest = this.parts.store.elements.peek() ?? elements;
     this.place(latest, placeNewDots(wishOf(latest, this.aspect()), positions));
@@ -255,6 +260,7 @@ export class GraphStage {
     const before = this.viewport.peek();
     if (before.zoom !== zoom || before.pan.x !== pan.x || before.pan.y !== pan.y) {
       this.viewport.value = { zoom, pan: { ...pan } };
+      this.pointer.value = null;
     }
   }
 
