@@ -4,19 +4,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fromJson, toBinary } from '@bufbuild/protobuf';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { PermissionDenied } from './errors.js';
-import { ClusterSchema } from './gen/envoy/config/cluster/v3/cluster_pb.js';
-import { TypedExtensionConfigSchema } from './gen/envoy/config/core/v3/extension_pb.js';
-import { ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb.js';
-import { RouteConfigurationSchema } from './gen/envoy/config/route/v3/route_pb.js';
-import { registry } from './gen/registry.js';
 import type { NackEvent } from './hooks.js';
+import type { TypedResource } from './resource.js';
 import { resourcesOf, type Snapshot, SnapshotCache } from './snapshot-cache.js';
 import type { ResourceStatus } from './status.js';
 import { TestAuthority } from './testing/certificates.js';
+import { dumpedLines, linesOf } from './testing/dump-comparison.js';
 import {
   badCluster,
   badRoutes,
@@ -26,12 +22,16 @@ import {
   rbac,
   routes,
 } from './testing/hello-resources.js';
-import { type DumpedResource, eventually, freePort, RealEnvoy } from './testing/real-envoy.js';
+import { eventually, freePort, RealEnvoy } from './testing/real-envoy.js';
 import { TypeUrl } from './type-url.js';
 import { XdsServer } from './xds-server.js';
 import type { XdsServerOptions } from './xds-server-options.js';
 
 const nodeId = 'node-1';
+
+function all(snapshot: Snapshot): TypedResource[] {
+  return Object.values(TypeUrl).flatMap((typeUrl) => [...resourcesOf(snapshot, typeUrl)]);
+}
 
 jest.setTimeout(60_000);
 
@@ -146,7 +146,7 @@ describe.each(['DELTA_GRPC', 'GRPC'] as const)('a real Envoy over %s', (apiType)
 
   it('has exactly the snapshot: /config_dump, decoded, is what was sent', async () => {
     const started = await start();
-    expect(comparable(await started.configDump())).toEqual(comparableSnapshot(hello()));
+    expect(dumpedLines(await started.configDump())).toEqual(linesOf(all(hello())));
     // One response for each type: nothing is sent twice.
     const types = sent.map((line) => line.split(' ')[0]);
     expect(types.sort()).toEqual([
@@ -165,9 +165,9 @@ describe.each(['DELTA_GRPC', 'GRPC'] as const)('a real Envoy over %s', (apiType)
     };
     cache.setSnapshot(nodeId, changed);
     await answers('403 two RBAC: access denied');
-    const expected = comparableSnapshot(changed);
+    const expected = linesOf(all(changed));
     await eventually(async () => {
-      const dump = comparable(await started.configDump());
+      const dump = dumpedLines(await started.configDump());
       return JSON.stringify(dump) === JSON.stringify(expected) || undefined;
     }, 3_000);
     expect(await started.stat('listener_manager.listener_modified')).toBe(0);
@@ -377,38 +377,3 @@ describe.each(['DELTA_GRPC', 'GRPC'] as const)('a real Envoy over %s', (apiType)
     }
   });
 });
-
-const kinds = [
-  { kind: 'cluster', typeUrl: TypeUrl.Cluster, schema: ClusterSchema },
-  { kind: 'ecds', typeUrl: TypeUrl.ExtensionConfig, schema: TypedExtensionConfigSchema },
-  { kind: 'listener', typeUrl: TypeUrl.Listener, schema: ListenerSchema },
-  { kind: 'route', typeUrl: TypeUrl.Route, schema: RouteConfigurationSchema },
-] as const;
-
-/** What Envoy says it has, encoded again; endpoints by name, since Envoy adds its own fields. */
-function comparable(dump: readonly DumpedResource[]): string[] {
-  const lines = dump
-    .filter(({ kind, name }) => kind === 'endpoint' && name !== 'xds')
-    .map(({ name }) => `endpoint ${name} active`);
-  for (const { kind, schema } of kinds) {
-    for (const { name, state, json } of dump.filter((one) => one.kind === kind)) {
-      const { '@type': _type, ...fields } = json;
-      const message = fromJson(schema, fields as never, { registry });
-      const bytes = Buffer.from(toBinary(schema, message)).toString('base64');
-      lines.push(`${kind} ${name} ${state} ${bytes}`);
-    }
-  }
-  return lines.sort();
-}
-
-function comparableSnapshot(snapshot: Snapshot): string[] {
-  const lines = [...resourcesOf(snapshot, TypeUrl.Endpoint)].map(
-    ({ name }) => `endpoint ${name} active`,
-  );
-  for (const { kind, typeUrl } of kinds) {
-    for (const { name, value } of resourcesOf(snapshot, typeUrl)) {
-      lines.push(`${kind} ${name} active ${Buffer.from(value).toString('base64')}`);
-    }
-  }
-  return lines.sort();
-}
