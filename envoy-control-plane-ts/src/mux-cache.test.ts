@@ -25,19 +25,22 @@ describe('MuxCache', () => {
       groupOf: ({ cluster: group }) => group,
     });
     const client = deltaClient(await server.listen('127.0.0.1:0'));
-    client.send({ node: { id: 'fare-7', cluster: 'blue' }, typeUrl: TypeUrl.Cluster });
-    expect((await client.response(1)).resources.map(({ name }) => name)).toEqual(['fare']);
-    client.send({ typeUrl: TypeUrl.Endpoint, resourceNamesSubscribe: ['fare'] });
-    expect((await client.response(2)).resources.map(({ name }) => name)).toEqual(['fare']);
-    fleet.setResource(endpoints('orders', 2));
-    fleet.setResource(endpoints('fare', 2));
-    const changed = await client.response(3);
-    expect(changed.resources.map(({ name }) => name)).toEqual(['fare']);
-    expect(changed.resources[0]?.version).toBe(fleet.resources.get('fare')?.version);
-    snapshots.setResource('blue', cluster('orders'));
-    expect((await client.response(4)).resources.map(({ name }) => name)).toEqual(['orders']);
-    client.close();
-    await server.close({ graceMs: 100 });
+    try {
+      client.send({ node: { id: 'fare-7', cluster: 'blue' }, typeUrl: TypeUrl.Cluster });
+      expect((await client.response(1)).resources.map(({ name }) => name)).toEqual(['fare']);
+      client.send({ typeUrl: TypeUrl.Endpoint, resourceNamesSubscribe: ['fare'] });
+      expect((await client.response(2)).resources.map(({ name }) => name)).toEqual(['fare']);
+      fleet.setResource(endpoints('orders', 2));
+      fleet.setResource(endpoints('fare', 2));
+      const changed = await client.response(3);
+      expect(changed.resources.map(({ name }) => name)).toEqual(['fare']);
+      expect(changed.resources[0]?.version).toBe(fleet.resources.get('fare')?.version);
+      snapshots.setResource('blue', cluster('orders'));
+      expect((await client.response(4)).resources.map(({ name }) => name)).toEqual(['orders']);
+    } finally {
+      client.close();
+      await server.close({ graceMs: 100 });
+    }
   });
 });
 

@@ -19,6 +19,12 @@ describe('types that are not those of Envoy', () => {
   let cache: SnapshotCache;
   let server: XdsServer;
   let port: number;
+  const clients: { close(): void }[] = [];
+
+  function opened<Client extends { close(): void }>(client: Client): Client {
+    clients.push(client);
+    return client;
+  }
 
   beforeEach(async () => {
     cache = new SnapshotCache();
@@ -27,10 +33,15 @@ describe('types that are not those of Envoy', () => {
     port = await server.listen('127.0.0.1:0');
   });
 
-  afterEach(() => server.close({ graceMs: 100 }));
+  afterEach(async () => {
+    for (const client of clients.splice(0)) {
+      client.close();
+    }
+    await server.close({ graceMs: 100 });
+  });
 
   it('are served as they are, with the version that they came with, as soon as there are some', async () => {
-    const client = deltaClient(port);
+    const client = opened(deltaClient(port));
     client.send({ node: { id: 'n' }, typeUrl, resourceNamesSubscribe: ['a', 'b'] });
     client.send({ typeUrl: TypeUrl.Cluster });
     // Nobody has said yet what widgets there are.
@@ -45,12 +56,11 @@ describe('types that are not those of Envoy', () => {
     expect(removedResources).toEqual(['b']);
     const types = server.status('n').flatMap((node) => node.types);
     expect(types.map((type) => type.typeUrl)).toContain(typeUrl);
-    client.close();
   });
 
   it('are sent in state of the world, each alone when it changes', async () => {
     cache.update('n', { set: [widget('a', 'one'), widget('b', 'one')] });
-    const client = sotwClient(port);
+    const client = opened(sotwClient(port));
     client.send({ node: { id: 'n' }, typeUrl, resourceNames: ['*'] });
     const first = await client.response(1);
     expect(first.resources.map(({ value }) => Buffer.from(value).toString())).toEqual([
@@ -62,12 +72,11 @@ describe('types that are not those of Envoy', () => {
     cache.setResource('n', widget('b', 'two'));
     const second = await client.response(2);
     expect(second.resources.map(({ value }) => Buffer.from(value).toString())).toEqual(['two']);
-    client.close();
   });
 
   it('come after those of Envoy, when these are accepted, and go before them', async () => {
     cache.setResource('n', widget('a', 'one'));
-    const client = deltaClient(port);
+    const client = opened(deltaClient(port));
     client.send({ node: { id: 'n' }, typeUrl, resourceNamesSubscribe: ['*'] });
     const acknowledge = async (count: number) => {
       const response = await client.response(count);
@@ -86,7 +95,6 @@ describe('types that are not those of Envoy', () => {
     cache.setSnapshot('n', {});
     expect((await acknowledge(5)).removedResources).toEqual(['a']);
     expect((await client.response(6)).removedResources.sort()).toEqual(['fare', 'orders']);
-    client.close();
   });
 
   it('may come from a linear cache', async () => {
@@ -95,19 +103,21 @@ describe('types that are not those of Envoy', () => {
       cache: new MuxCache({ [typeUrl]: widgets }, cache),
       credentials: ServerCredentials.createInsecure(),
     });
-    const client = deltaClient(await other.listen('127.0.0.1:0'));
-    client.send({ node: { id: 'n' }, typeUrl, resourceNamesSubscribe: ['b'] });
-    const { nonce: responseNonce } = await client.response(1);
-    client.send({ typeUrl, responseNonce });
-    widgets.update({ set: [widget('a', 'two'), widget('b', 'two')] });
-    const [changed, ...others] = (await client.response(2)).resources;
-    expect([changed?.name, changed?.version, others]).toEqual(['b', 'of two', []]);
-    client.close();
-    await other.close({ graceMs: 100 });
+    const client = opened(deltaClient(await other.listen('127.0.0.1:0')));
+    try {
+      client.send({ node: { id: 'n' }, typeUrl, resourceNamesSubscribe: ['b'] });
+      const { nonce: responseNonce } = await client.response(1);
+      client.send({ typeUrl, responseNonce });
+      widgets.update({ set: [widget('a', 'two'), widget('b', 'two')] });
+      const [changed, ...others] = (await client.response(2)).resources;
+      expect([changed?.name, changed?.version, others]).toEqual(['b', 'of two', []]);
+    } finally {
+      await other.close({ graceMs: 100 });
+    }
   });
 
   it('are not remembered without end', async () => {
-    const client = deltaClient(port);
+    const client = opened(deltaClient(port));
     for (let count = 0; count < 65; count += 1) {
       client.send({
         node: { id: 'n' },
@@ -116,10 +126,8 @@ describe('types that are not those of Envoy', () => {
       });
     }
     expect(await client.failure()).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
-    const long = deltaClient(port);
+    const long = opened(deltaClient(port));
     long.send({ node: { id: 'n' }, typeUrl: `types.example.org/${'a'.repeat(600)}` });
     expect(await long.failure()).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
-    client.close();
-    long.close();
   });
 });

@@ -85,10 +85,18 @@ export function versionAfter(
   before: TypedResource | undefined,
   after: TypedResource | undefined,
 ): string {
+  return versionPlus(version, differenceOf(before, after));
+}
+
+function differenceOf(before: TypedResource | undefined, after: TypedResource | undefined): bigint {
   const less = before === undefined ? 0n : fingerprintOf(before);
   const more = after === undefined ? 0n : fingerprintOf(after);
+  return more - less;
+}
+
+function versionPlus(version: string, difference: bigint): string {
   const prefix = version.slice(0, -sumDigits);
-  return prefix + versionOfSum(BigInt(`0x${version.slice(-sumDigits)}`) - less + more);
+  return prefix + versionOfSum(BigInt(`0x${version.slice(-sumDigits)}`) + difference);
 }
 
 /**
@@ -100,21 +108,27 @@ export function withChanges(
   changes: Iterable<readonly [name: string, after: TypedResource | undefined]>,
 ): ResourceSet {
   let resources: Map<string, TypedResource> | undefined;
-  let { version } = set;
+  let difference = 0n;
+  let hasAliases = set.aliases !== undefined;
   for (const [name, after] of changes) {
     const before = (resources ?? set.resources).get(name);
     if (before?.version === after?.version) {
       continue;
     }
     resources ??= new Map(set.resources);
-    version = versionAfter(version, before, after);
+    difference += differenceOf(before, after);
+    hasAliases ||= after?.aliases !== undefined;
     if (after === undefined) {
       resources.delete(name);
     } else {
       resources.set(name, after);
     }
   }
-  return resources === undefined ? set : made(resources, version);
+  if (resources === undefined) {
+    return set;
+  }
+  const version = versionPlus(set.version, difference);
+  return hasAliases ? made(resources, version) : { resources, version };
 }
 
 /** The set with this resource in place of the one of its name, if there is one. */
