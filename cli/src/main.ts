@@ -3,11 +3,13 @@ import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { GitRefError } from '@dotline/control-plane/change-preview/git-snapshot';
 import { ensureBinary } from '@dotline/local-parts/binary';
 import { opaSource } from '@dotline/local-parts/opa';
 import { PartError } from '@dotline/local-parts/part-error';
 import { loadMesh } from '@dotline/model/load-mesh';
 import { MeshError } from '@dotline/model/mesh-error';
+import { OpaError } from '@dotline/policies/opa-error';
 import { down } from '@dotline/runner/down';
 import { MachineError } from '@dotline/runner/machine-check';
 import { meshFolders } from '@dotline/runner/mesh-state';
@@ -20,6 +22,7 @@ import type {
   StatusView,
 } from '@dotline/topology-ui/api';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { BaseError } from './base-error.js';
 import {
   type Answer,
   edgesAnswer,
@@ -27,6 +30,7 @@ import {
   servicesAnswer,
   statusAnswer,
 } from './commands.js';
+import { parseRange } from './comparison-range.js';
 import { parseDuration } from './duration.js';
 import { ExitCode } from './exit-code.js';
 import { explainAnswer } from './explain-answer.js';
@@ -42,6 +46,11 @@ interface ReadOptions {
   readonly address?: string;
 }
 
+interface DiffOptions extends ReadOptions {
+  readonly markdown?: boolean;
+  readonly days: number;
+}
+
 interface UpOptions {
   readonly mesh: string;
   readonly port: number;
@@ -49,10 +58,11 @@ interface UpOptions {
 }
 
 const DEFAULT_PORT = 8080;
+const TRAFFIC_DAYS_MAX = 90;
 const DETACHED_START_TIMEOUT_MS = 900_000;
 
 // Commands load what is large only when they need it: a whole Envoy API, the runner, the compiler.
-const program = new Command('dotline')
+const program: Command = new Command('dotline')
   .description('Each service is a dot, every line is an enforced network rule, coloured by team.')
   .showHelpAfterError('(dotline --help lists the commands)')
   .exitOverride();
@@ -145,9 +155,8 @@ command(
     });
   });
 
-program
-  .command('policy')
-  .description('Rules of the teams')
+const policy = program.command('policy').description('Rules of the teams');
+policy
   .command('test')
   .description('Check every rule and run the opa tests of every team')
   .option('--mesh <directory>', 'mesh directory', '.')
@@ -158,6 +167,28 @@ program
     const mesh = await loadMesh(options.mesh);
     const run = await testPolicies(mesh, { opaPath: opa.path });
     show(options, policyTestAnswer(run));
+  });
+
+command(
+  'diff',
+  'What a change of the rules would do before it is made; exit code 1 when it is not safe, 3 when that is not known',
+  policy,
+)
+  .argument(
+    '[range]',
+    'base..head, or head alone: branches, tags or commits; without a base the live revision, else HEAD; without a head the working directory',
+  )
+  .option('--markdown', 'for a pull request')
+  .addOption(new Option('--days <number>', 'days of traffic to look at').argParser(days).default(7))
+  .action(async (range: string | undefined, options: DiffOptions) => {
+    const sides = range === undefined ? { base: undefined, head: undefined } : parseRange(range);
+    if (sides === undefined) program.error('error: a range is base..head, such as main..HEAD');
+    if (options.json && options.markdown) program.error('error: --json or --markdown, not both');
+    const { policyDiff } = await import('./policy-diff.js');
+    const { policyDiffAnswer } = await import('./policy-diff-answer.js');
+    const opa = await ensureBinary(opaSource);
+    const result = await policyDiff(sides, { ...options, opaPath: opa.path });
+    show(options, policyDiffAnswer(result, options.markdown ? 'markdown' : 'text'));
   });
 
 program
@@ -255,6 +286,13 @@ function serviceName(text: string): string {
   return encodeURIComponent(text.startsWith('spiffe://') ? (text.split('/').at(-1) ?? text) : text);
 }
 
+function days(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > TRAFFIC_DAYS_MAX)
+    throw new InvalidArgumentError(`a number of days is from 1 to ${TRAFFIC_DAYS_MAX}`);
+  return value;
+}
+
 function parsePort(text: string): number {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
@@ -265,8 +303,14 @@ function parsePort(text: string): number {
 /** The one place where errors become a line and an exit code. */
 function reportError(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+  if (error instanceof GitRefError) {
+    console.error(error.message);
+    return ExitCode.usage;
+  }
   if (
     error instanceof MeshError ||
+    error instanceof BaseError ||
+    error instanceof OpaError ||
     error instanceof PartError ||
     error instanceof MachineError ||
     error instanceof UnavailableError

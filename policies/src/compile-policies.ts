@@ -32,6 +32,8 @@ export interface PolicyCompilerOptions {
   readonly opaPath: string;
   /** Folder for compiled policies; may be shared by processes and deleted at any time. */
   readonly cacheDirectory: string;
+  /** Folder of the platform files that hold in every mesh, when it is not this package's own. */
+  readonly platformDirectory?: string;
   /** Whether later compilations shall find OPA warm: for a process that lives on after the first. */
   readonly warmUp?: boolean;
   /** Told what each compilation took. */
@@ -108,7 +110,7 @@ export class PolicyCompiler {
     const startedMs = performance.now();
     const [{ opa, capabilities }, { teams, platform, problems }] = await Promise.all([
       this.#openTools(),
-      readPolicyUnits(mesh),
+      readPolicyUnits(mesh, this.#options.platformDirectory),
     ]);
     const files = [...teams, platform].flatMap((unit) => unit.sources.map(({ file }) => file));
     const commits = lastCommits(mesh.directory, new Set(files));

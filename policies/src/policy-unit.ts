@@ -53,14 +53,18 @@ export function teamPackage(team: string): string {
   return `mesh.teams.${team.replaceAll('-', '_')}`;
 }
 
-/** Reads every team's and the platform's Rego files of a mesh directory. */
+/**
+ * Reads every team's and the platform's Rego files of a mesh directory.
+ * @param shipped folder of the platform files that hold in every mesh
+ */
 export async function readPolicyUnits(
   mesh: Mesh,
+  shipped = shippedPlatformDirectory,
 ): Promise<{ teams: PolicyUnit[]; platform: PolicyUnit; problems: Problem[] }> {
   const problems: Problem[] = [];
   const [teamSources, platformSources] = await Promise.all([
     readRegoFiles(join(mesh.directory, 'policies/teams'), 'policies/teams', problems),
-    readPlatformFiles(mesh, problems),
+    readPlatformFiles(mesh, shipped, problems),
   ]);
   const byTeam = new Map<string, PolicySource[]>();
   const known = mesh.teams.map((team) => team.name);
@@ -117,16 +121,20 @@ function split(sources: readonly PolicySource[]): Pick<PolicyUnit, 'sources' | '
 }
 
 /** The shipped platform files and the mesh's own; the same folder is read once, under the mesh's names. */
-async function readPlatformFiles(mesh: Mesh, problems: Problem[]): Promise<PolicySource[]> {
+async function readPlatformFiles(
+  mesh: Mesh,
+  shipped: string,
+  problems: Problem[],
+): Promise<PolicySource[]> {
   const own = join(mesh.directory, 'policies/platform');
   const sources = await readRegoFiles(own, 'policies/platform', problems);
-  if (await sameFolder(own, shippedPlatformDirectory)) return sources;
-  const shipped = await readRegoFiles(
-    shippedPlatformDirectory,
-    '@dotline/policies/platform',
-    problems,
-  );
-  return [...shipped, ...sources];
+  if (await sameFolder(own, shipped)) return sources;
+  return [...(await readRegoFiles(shipped, '@dotline/policies/platform', problems)), ...sources];
+}
+
+/** Whether a mesh directory is the one whose platform files are shipped. */
+export function shipsItsPlatform(meshDirectory: string): Promise<boolean> {
+  return sameFolder(join(meshDirectory, 'policies/platform'), shippedPlatformDirectory);
 }
 
 async function sameFolder(a: string, b: string): Promise<boolean> {

@@ -6,6 +6,8 @@ import type { AgreedOperation } from '@dotline/model/edge';
 import type { InstanceState } from '@dotline/model/instance';
 import type { Language, OperationClass, Tier } from '@dotline/model/mesh';
 import type { Problem } from '@dotline/model/mesh-error';
+import type { Revision } from '@dotline/model/revision';
+import type { PolicyRelations } from '@dotline/policies/relations';
 
 /** Requests over the last `LIVE_WINDOW_SECONDS`. Rates are per second, latencies milliseconds. */
 export interface TrafficView {
@@ -323,6 +325,27 @@ export interface TraceView {
     readonly startMs: number;
     readonly durationMs: number;
     readonly failed: boolean;
+  }[];
+}
+
+/** `GET /api/policies/live`: what a change is compared with. */
+export interface LivePoliciesView {
+  /** Without the commands, variables and folders of its services. */
+  readonly revision: Revision;
+  readonly relations: PolicyRelations;
+}
+
+/** `GET /api/traffic/allowed?days=7`: exact counts of what callers' sidecars let through. */
+export interface AllowedTrafficView {
+  /** Milliseconds since the epoch: the hour of the first record in the range, or its end without any. */
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly operations: readonly {
+    readonly caller: string;
+    readonly callee: string;
+    /** Operation id. */
+    readonly operation: string;
+    readonly requests: number;
   }[];
 }
 

@@ -1,11 +1,12 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import { inStoreSpan } from '@dotline/platform-process/span';
-import express, { type Express } from 'express';
+import express, { type Express, type Router } from 'express';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { StatusView } from './api.js';
 import { answerProblems, unknownPath } from './api-error.js';
 import { apiRoutes } from './api-routes.js';
+import { changeRoutes } from './change-routes.js';
 import { EventStream } from './event-stream.js';
 import { readLiveTraffic } from './live-traffic.js';
 import { MeshHints } from './mesh-hints.js';
@@ -63,7 +64,9 @@ export class PageServer {
       this.#unavailable(),
     );
     const enforcement = new RevisionEnforcement(database, this.#structure);
-    this.app = this.#makeApp(picture, enforcement, metrics, pageDirectory, log);
+    const changes = changeRoutes(this.#structure, clickhouse);
+    const api = apiRoutes(picture, enforcement, this.#events);
+    this.app = this.#makeApp([changes, api], metrics, pageDirectory, log);
   }
 
   /** Begins to read. */
@@ -81,8 +84,7 @@ export class PageServer {
   }
 
   #makeApp(
-    picture: MeshPicture,
-    enforcement: RevisionEnforcement,
+    api: readonly Router[],
     metrics: PageServerMetrics,
     pageDirectory: string,
     log: Logger,
@@ -98,7 +100,7 @@ export class PageServer {
       response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
     });
     app.use(traced);
-    app.use('/api', apiRoutes(picture, enforcement, this.#events));
+    app.use('/api', ...api);
     app.use(pageFiles(pageDirectory));
     app.use(unknownPath);
     app.use(answerProblems((error) => log.error({ err: error }, 'an answer failed')));

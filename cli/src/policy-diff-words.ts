@@ -1,0 +1,47 @@
+import type { ChangePreview } from '@dotline/control-plane/change-preview/preview-change';
+import type { OperationMeaning } from '@dotline/policies/policy-diff';
+import type { PolicyDiffResult } from './policy-diff.js';
+
+/** The verdict in one sentence. */
+export function verdictText({ preview, head }: PolicyDiffResult): string {
+  if (preview === null) return `not safe: ${head} has problems, so nothing of it would go live`;
+  const denied = preview.traffic.denied ?? [];
+  switch (preview.verdict) {
+    case 'safe':
+      return preview.traffic.denied === null
+        ? 'safe: nothing is taken away'
+        : 'safe: nothing that is used is taken away';
+    case 'unsafe': {
+      const perDay = denied.reduce((sum, { requestsPerDay }) => sum + requestsPerDay, 0);
+      return `not safe: it would deny ${counted(Math.ceil(perDay), 'request', 'requests')} a day of real traffic`;
+    }
+    case 'unknown':
+      return 'not known to be safe: it takes something away, and traffic was not looked at';
+  }
+}
+
+/** Such as `since 2026-11-20 10:00 UTC`. */
+export function trafficSpan({ sinceMs }: ChangePreview['traffic']): string {
+  const since = new Date(sinceMs ?? 0).toISOString();
+  return `since ${since.slice(0, 10)} ${since.slice(11, 16)} UTC`;
+}
+
+export function meaningText({ class: operationClass, method, path }: OperationMeaning): string {
+  return `${method} ${path} (${operationClass})`;
+}
+
+/** Such as `2 services`. */
+export function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** Such as `1.4 KiB`. */
+export function sizeText(bytes: number): string {
+  return bytes < 1024 ? `${bytes} B` : `${(bytes / 1024).toFixed(1)} KiB`;
+}
+
+/** Such as `+86 B`. */
+export function signedBytes(bytes: number): string {
+  const sign = bytes > 0 ? '+' : bytes < 0 ? '−' : '±';
+  return `${sign}${sizeText(Math.abs(bytes))}`;
+}

@@ -1,0 +1,146 @@
+import { join } from 'node:path';
+import {
+  commitOf,
+  GitRefError,
+  withGitSnapshot,
+} from '@dotline/control-plane/change-preview/git-snapshot';
+import {
+  type ChangePreview,
+  type PreviewSide,
+  previewChange,
+  type TrafficLook,
+} from '@dotline/control-plane/change-preview/preview-change';
+import { type CompiledMesh, compileMesh } from '@dotline/control-plane/compiled-mesh';
+import { MeshError, type Problem } from '@dotline/model/mesh-error';
+import { makeRevision, type Revision } from '@dotline/model/revision';
+import { PolicyCompiler } from '@dotline/policies/compile-policies';
+import { shipsItsPlatform } from '@dotline/policies/policy-unit';
+import { meshFolders } from '@dotline/runner/mesh-state';
+import type { AllowedTrafficView, LivePoliciesView } from '@dotline/topology-ui/api';
+import { BaseError } from './base-error.js';
+import { type ComparisonRange, LIVE } from './comparison-range.js';
+import { ApiError, readApi, UnavailableError } from './page-server-client.js';
+import { resolveAddress } from './resolve-address.js';
+
+/** What was compared, and what came of it. */
+export interface PolicyDiffResult {
+  readonly base: string;
+  readonly head: string;
+  /** Of the head; while there are any it cannot be compared. */
+  readonly problems: readonly Problem[];
+  readonly preview: ChangePreview | null;
+}
+
+interface DiffOptions {
+  readonly mesh: string;
+  readonly address?: string;
+  readonly opaPath: string;
+  /** Days of traffic. */
+  readonly days: number;
+}
+
+interface NamedSide extends PreviewSide {
+  readonly name: string;
+}
+
+/**
+ * Compares the policies of two moments of one mesh directory.
+ * @throws GitRefError, BaseError, OpaError; UnavailableError or ApiError when the live revision was named and is not to be had
+ */
+export async function policyDiff(
+  { base, head }: ComparisonRange,
+  options: DiffOptions,
+): Promise<PolicyDiffResult> {
+  const headName = head === undefined ? 'the working directory' : await refName(head, options);
+  const before = await baseSide(base, options);
+  const names = { base: before.name, head: headName };
+  try {
+    const after = sideOf(await compiled(head, options), before.revision);
+    const preview = previewChange(before, after, await lookAtTraffic(options));
+    return { ...names, problems: [], preview };
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error;
+    return { ...names, problems: error.problems, preview: null };
+  }
+}
+
+async function baseSide(base: string | undefined, options: DiffOptions): Promise<NamedSide> {
+  if (base === undefined || base === LIVE) {
+    try {
+      return await liveSide(options);
+    } catch (error) {
+      if (base === LIVE || options.address !== undefined || !isAbsence(error)) throw error;
+    }
+  }
+  const ref = base ?? 'HEAD';
+  try {
+    return { ...sideOf(await compiled(ref, options)), name: await refName(ref, options) };
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error;
+    const message = `${ref} cannot be compared with, because it has problems:\n${error.message}`;
+    throw new BaseError(message, { cause: error });
+  }
+}
+
+async function liveSide(options: DiffOptions): Promise<NamedSide> {
+  const address = await resolveAddress(options);
+  const { revision, relations } = await readApi<LivePoliciesView>(address, '/api/policies/live');
+  const commit = revision.commit === undefined ? '' : `, commit ${revision.commit.slice(0, 10)}`;
+  return { revision, relations, name: `the live revision (${revision.id}${commit})` };
+}
+
+/** The mesh at a Git ref, or of the working directory. @throws MeshError, GitRefError, OpaError */
+async function compiled(ref: string | undefined, options: DiffOptions): Promise<CompiledMesh> {
+  if (ref === undefined) return compiledIn(options.mesh, options);
+  // The repository that ships the platform's rules has them as they were at the ref.
+  const ships = await shipsItsPlatform(options.mesh);
+  return withGitSnapshot(options.mesh, ref, ({ directory }) =>
+    compiledIn(directory, options, ships ? join(directory, 'policies/platform') : undefined),
+  );
+}
+
+async function compiledIn(
+  directory: string,
+  { mesh, opaPath }: DiffOptions,
+  platformDirectory?: string,
+): Promise<CompiledMesh> {
+  const { root } = await meshFolders(mesh);
+  const compiler = new PolicyCompiler({
+    opaPath,
+    cacheDirectory: join(root, 'policy-cache'),
+    ...(platformDirectory === undefined ? {} : { platformDirectory }),
+  });
+  try {
+    return await compileMesh(directory, compiler);
+  } finally {
+    await compiler.close();
+  }
+}
+
+function sideOf({ mesh, edges, relations }: CompiledMesh, previous?: Revision): PreviewSide {
+  return { revision: makeRevision({ mesh, edges, createdAtMs: Date.now() }, previous), relations };
+}
+
+/** Such as `main (1a2b3c4d5e)`. @throws GitRefError */
+async function refName(ref: string, { mesh }: DiffOptions): Promise<string> {
+  const commit = await commitOf(mesh, ref);
+  if (commit === undefined) throw new GitRefError(ref, `Git knows no ${ref} in ${mesh}`);
+  const short = commit.slice(0, 10);
+  return commit.startsWith(ref) ? short : `${ref} (${short})`;
+}
+
+async function lookAtTraffic(options: DiffOptions): Promise<TrafficLook> {
+  try {
+    const address = await resolveAddress(options);
+    const path = `/api/traffic/allowed?days=${options.days}`;
+    return { seen: await readApi<AllowedTrafficView>(address, path) };
+  } catch (error) {
+    if (!isAbsence(error)) throw error;
+    return { notSeen: error.message };
+  }
+}
+
+/** No mesh answers, or a store that it would answer from is away. */
+function isAbsence(error: unknown): error is UnavailableError | ApiError {
+  return error instanceof UnavailableError || (error instanceof ApiError && error.status >= 500);
+}

@@ -1,0 +1,87 @@
+import type { Revision } from '@dotline/model/revision';
+import {
+  type DeniedTraffic,
+  deniedTraffic,
+  type TrafficSeen,
+} from '@dotline/policies/denied-traffic';
+import {
+  type MissingConsent,
+  missingConsents,
+  type Refusal,
+  refusals,
+} from '@dotline/policies/missing-consent';
+import { type NewReach, newReach } from '@dotline/policies/new-reach';
+import { diffPolicies, type PolicyDiff, type PolicyState } from '@dotline/policies/policy-diff';
+import type { PolicyRelations } from '@dotline/policies/relations';
+import { type SidecarChanges, sidecarChanges } from './sidecar-changes.js';
+
+/** One side of a preview. */
+export interface PreviewSide {
+  readonly revision: Revision;
+  readonly relations: PolicyRelations;
+}
+
+/** Real traffic, or why it was not looked at. */
+export type TrafficLook = { readonly seen: TrafficSeen } | { readonly notSeen: string };
+
+/** What a change would do before it is made. Plain data. */
+export interface ChangePreview {
+  readonly edges: PolicyDiff;
+  readonly missingConsents: readonly MissingConsent[];
+  readonly refusals: readonly Refusal[];
+  readonly newReach: readonly NewReach[];
+  /** `denied` is `null` when traffic was not looked at, for the reason that `notSeen` names. */
+  readonly traffic: {
+    readonly notSeen: string | null;
+    /** Milliseconds since the epoch. */
+    readonly sinceMs: number | null;
+    readonly untilMs: number | null;
+    readonly denied: readonly DeniedTraffic[] | null;
+  };
+  readonly sidecars: SidecarChanges;
+  /**
+   * `unsafe`: it would deny real traffic. `unknown`: it takes something away, and nobody looked whether
+   * that is used. `safe`: everything else.
+   */
+  readonly verdict: 'safe' | 'unsafe' | 'unknown';
+}
+
+export function previewChange(
+  before: PreviewSide,
+  after: PreviewSide,
+  traffic: TrafficLook,
+): ChangePreview {
+  const old = stateOf(before);
+  const now = stateOf(after);
+  const edges = diffPolicies(old, now);
+  const denied = 'seen' in traffic ? deniedTraffic(old, edges, traffic.seen) : null;
+  return {
+    edges,
+    missingConsents: missingConsents(old, now),
+    refusals: refusals(old, now),
+    newReach: newReach(old, now),
+    traffic: {
+      notSeen: 'seen' in traffic ? null : traffic.notSeen,
+      sinceMs: 'seen' in traffic ? traffic.seen.sinceMs : null,
+      untilMs: 'seen' in traffic ? traffic.seen.untilMs : null,
+      denied,
+    },
+    sidecars: sidecarChanges(before.revision, after.revision),
+    verdict: verdictOf(edges, denied),
+  };
+}
+
+function verdictOf(
+  { removed, narrowed, redefined }: PolicyDiff,
+  denied: readonly DeniedTraffic[] | null,
+): ChangePreview['verdict'] {
+  if (denied !== null) return denied.length === 0 ? 'safe' : 'unsafe';
+  const moved = redefined.some(
+    (each) => each.before.method !== each.after.method || each.before.path !== each.after.path,
+  );
+  return removed.length > 0 || narrowed.length > 0 || moved ? 'unknown' : 'safe';
+}
+
+function stateOf({ revision, relations }: PreviewSide): PolicyState {
+  return { mesh: revision.mesh, edges: revision.edges, relations };
+}
