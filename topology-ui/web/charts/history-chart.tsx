@@ -118,7 +118,7 @@ function options(spec: ChartSpec, theme: Theme, width: number): uPlot.Options {
   return {
     width,
     height,
-    padding: [6, 6, 0, 0],
+    padding: [6, 18, 0, 0],
     cursor: { y: false, points: { size: 5 } },
     legend: { live: true },
     hooks: { ready: [showLatest], setCursor: [showLatest] },
