@@ -20,7 +20,7 @@ import {
 import { KillableControlPlane } from './testing/killable-control-plane.js';
 import { MeshModel } from './testing/mesh-model.js';
 import { Random } from './testing/random.js';
-import { type EnvoyOptions, eventually, freePort, RealEnvoy } from './testing/real-envoy.js';
+import { type EnvoyOptions, eventually, RealEnvoy } from './testing/real-envoy.js';
 import { TcpProxy } from './testing/tcp-proxy.js';
 import { TypeUrl } from './type-url.js';
 
@@ -58,21 +58,22 @@ class World {
   static async start(variant: Variant, seed: number): Promise<World> {
     const directory = await mkdtemp(join(tmpdir(), 'xds-fuzz-'));
     const backends = [await Backend.start('b0'), await Backend.start('b1')];
-    const port = await freePort();
+    // Not a port: another program could have it before the next Envoy does.
+    const path = join(directory, 'steady');
     const source = variant.delivery === 'separate' ? ownStream(variant.apiType) : ads;
     const random = new Random(seed);
     const untouched = [
       cluster('steady', 1_000, source),
       endpoints('steady', backends[0]?.port),
       routes('steady', 'steady'),
-      listener('steady', port, { routes: 'steady', source }),
+      listener('steady', path, { routes: 'steady', source }),
     ];
     const world = new World(
       random,
       variant,
       new MeshModel(random, backends, directory, source),
       untouched,
-      new SteadyRequests(port, '200 steady b0'),
+      new SteadyRequests(path, '200 steady b0'),
       await TcpProxy.start(),
       backends,
       directory,
