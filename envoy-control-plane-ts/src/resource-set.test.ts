@@ -5,6 +5,7 @@ import {
   emptyResourceSet,
   type ResourceSet,
   resourceSet,
+  withChanges,
   withoutResource,
   withResource,
 } from './resource-set.js';
@@ -46,5 +47,31 @@ describe('a resource set', () => {
       [endpoint('a', '1'), endpoint('b', '2')],
     ].map((resources) => resourceSet(resources).version);
     expect(new Set(sets).size).toBe(sets.length);
+  });
+});
+
+describe('withChanges', () => {
+  const [a1, b1, a2] = [endpoint('a', '1'), endpoint('b', '1'), endpoint('a', '2')];
+  const set = resourceSet([a1, b1]);
+
+  it('gives the same set when nothing differs', () => {
+    expect(
+      withChanges(set, [
+        ['a', { ...a1 }],
+        ['nowhere', undefined],
+      ]),
+    ).toBe(set);
+  });
+
+  it('gives what making the set anew would give, aliases included, and leaves the old one', () => {
+    const named = { ...a2, aliases: ['x'] };
+    const changed = withChanges(set, [
+      ['a', named],
+      ['b', undefined],
+    ]);
+    expect(changed).toEqual(resourceSet([named]));
+    expect(changed.aliases?.get('x')).toBe('a');
+    expect(withChanges(changed, [['b', b1]]).aliases?.get('x')).toBe('a');
+    expect([...set.resources.keys()]).toEqual(['a', 'b']);
   });
 });

@@ -15,7 +15,7 @@ import { isRootType, type TypeUrl } from '../type-url.js';
 import { encodeDeltaResponse, encodeSotwResponse } from '../wire.js';
 
 /** What a resource of these tests holds, so that a client can tell it from its bytes alone. */
-export type Content = readonly [name: string, version: string];
+type Content = readonly [name: string, version: string];
 
 export function contentOf(name: string, version: string): Uint8Array {
   return Buffer.from(JSON.stringify([name, version] satisfies Content));
