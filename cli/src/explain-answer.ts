@@ -46,7 +46,14 @@ function witnessLine(what: string, witness: Witness): string {
   const title = witness.title === undefined ? '' : `: ${witness.title}`;
   const commit =
     witness.commit === undefined ? 'not committed' : `commit ${witness.commit.slice(0, 10)}`;
-  return `  ${what} by ${witness.team} at ${place(witness)} (${commit})${title}`;
+  const { owner, ticket, expires } = witness;
+  const more = [
+    ...(owner === undefined ? [] : [`owner ${owner}`]),
+    ...(ticket === undefined ? [] : [`ticket ${ticket}`]),
+    ...(expires === undefined ? [] : [`expires after ${expires}`]),
+  ];
+  const annotated = more.length === 0 ? '' : ` [${more.join(', ')}]`;
+  return `  ${what} by ${witness.team} at ${place(witness)} (${commit})${title}${annotated}`;
 }
 
 function missingLines(rule: MissingRule): string[] {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { GitRefError } from '@dotline/control-plane/change-preview/git-snapshot';
 import { ensureBinary } from '@dotline/local-parts/binary';
+import { cacheDirectory } from '@dotline/local-parts/cache-directory';
 import { opaSource } from '@dotline/local-parts/opa';
 import { PartError } from '@dotline/local-parts/part-error';
 import { loadMesh } from '@dotline/model/load-mesh';
@@ -36,6 +37,8 @@ import { ExitCode } from './exit-code.js';
 import { explainAnswer } from './explain-answer.js';
 import { ApiError, readApi, UnavailableError } from './page-server-client.js';
 import { policyTestAnswer } from './policy-answer.js';
+import { policyCheckAnswer } from './policy-check-answer.js';
+import { policyFormatAnswer } from './policy-format-answer.js';
 import { oneProxyStatusAnswer, proxyStatusAnswer } from './proxy-status-answer.js';
 import { resolveAddress } from './resolve-address.js';
 import { waitAnswer } from './wait.js';
@@ -44,6 +47,11 @@ interface ReadOptions {
   readonly mesh: string;
   readonly json?: boolean;
   readonly address?: string;
+}
+
+interface CheckOptions extends ReadOptions {
+  readonly strict?: boolean;
+  readonly format: 'text' | 'editor';
 }
 
 interface DiffOptions extends ReadOptions {
@@ -168,6 +176,43 @@ policy
     const run = await testPolicies(mesh, { opaPath: opa.path });
     show(options, policyTestAnswer(run));
   });
+policy
+  .command('check')
+  .description(
+    'All that is wrong or dubious about the rules, with the way out; exit code 1 when there is an error',
+  )
+  .option('--mesh <directory>', 'mesh directory', '.')
+  .option('--strict', 'exit code 1 for warnings too')
+  .addOption(
+    new Option('--format <format>', 'editor: one line for each remark, and nothing else')
+      .choices(['text', 'editor'])
+      .default('text'),
+  )
+  .option('--json', 'for machines')
+  .action(async (options: CheckOptions) => {
+    const { checkPolicies } = await import('@dotline/policies/check-policies');
+    const opa = await ensureBinary(opaSource);
+    const report = await checkPolicies(options.mesh, {
+      opaPath: opa.path,
+      cacheDirectory: await cacheDirectory('checked'),
+      nowMs: Date.now(),
+    });
+    const { mesh, format, strict = false } = options;
+    show(options, policyCheckAnswer(report, { mesh, format, strict }));
+  });
+policy
+  .command('fmt')
+  .description("Format the teams' and the platform's Rego with opa fmt")
+  .option('--mesh <directory>', 'mesh directory', '.')
+  .option('--check', 'write nothing; exit code 1 when a file would be written')
+  .option('--json', 'for machines')
+  .action(async (options: ReadOptions & { readonly check?: boolean }) => {
+    const { formatPolicies } = await import('@dotline/policies/format-policies');
+    const opa = await ensureBinary(opaSource);
+    const checkOnly = options.check === true;
+    const result = await formatPolicies(options.mesh, { opaPath: opa.path, checkOnly });
+    show(options, policyFormatAnswer(result, checkOnly));
+  });
 
 command(
   'diff',
@@ -233,7 +278,8 @@ async function answer(
 }
 
 function show(options: ReadOptions, { text, value, exitCode }: Answer): void {
-  console.log(options.json ? JSON.stringify(value, null, 2) : text);
+  const said = options.json ? JSON.stringify(value, null, 2) : text;
+  if (said !== '') console.log(said);
   process.exitCode = exitCode;
 }
 

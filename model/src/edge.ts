@@ -7,6 +7,12 @@ export interface Witness {
   readonly line: number;
   /** The rule's `# METADATA` title, when it has one. */
   readonly title?: string;
+  /** Who answers for the rule, of its `custom.owner`. */
+  readonly owner?: string;
+  /** Why it exists, of its `custom.ticket`. */
+  readonly ticket?: string;
+  /** Last day on which the rule holds, of its `custom.expires`: `YYYY-MM-DD`, in UTC. */
+  readonly expires?: string;
   /** Last commit that touched the file; absent while the file is not committed. */
   readonly commit?: string;
 }

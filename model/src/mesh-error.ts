@@ -4,6 +4,8 @@ export interface Problem {
   readonly file: string;
   /** 1-based; 1 when the whole file is meant. */
   readonly line: number;
+  /** 1-based; absent when the line is meant. */
+  readonly column?: number;
   readonly message: string;
   /** The way out, when there is one to name. */
   readonly hint?: string;

@@ -17,7 +17,7 @@ import type { BuiltUnit } from './build-unit.js';
 import type { PolicyUnit } from './policy-unit.js';
 
 /** Raised whenever the same Rego would be compiled to something else, or stored in another form. */
-const FORMAT = 2;
+const FORMAT = 3;
 const ENTRIES_MAX = 1_000;
 const ENTRIES_KEPT = 800;
 
@@ -31,6 +31,9 @@ const Facts = z.object({
       file: z.string(),
       line: z.number(),
       title: z.string().exactOptional(),
+      owner: z.string().exactOptional(),
+      ticket: z.string().exactOptional(),
+      expires: z.string().exactOptional(),
     }),
   ),
   copyLines: z.array(z.number()),

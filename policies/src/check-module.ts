@@ -9,6 +9,7 @@ export const RESERVED_PREFIX = 'dotline_';
 export function checkModule(unit: PolicyUnit, file: string, module: RegoModule): Problem[] {
   if (!isWithin(module.package, unit.package)) return [foreignPackage(unit, file, module)];
   return [
+    ...checkAnnotations(unit, file, module),
     ...module.rules.flatMap((rule) => checkRule(unit, file, module, rule)),
     ...module.references.flatMap((reference) => checkReference(unit, file, reference)),
   ];
@@ -28,6 +29,21 @@ function foreignPackage(unit: PolicyUnit, file: string, module: RegoModule): Pro
     message: `package ${module.package} is not ${whose}'s to define`,
     hint: `files in this folder start with ${packages.map((name) => `"package ${name}"`).join(' or ')}`,
   };
+}
+
+function checkAnnotations(unit: PolicyUnit, file: string, module: RegoModule): Problem[] {
+  const all = [...module.annotations, ...module.rules.flatMap((rule) => rule.annotations)];
+  const idle = module.rules
+    .filter((rule) => !unit.emits.some((set) => set.rule === rule.name))
+    .flatMap((rule) => rule.annotations.map((annotation) => ({ rule, annotation })))
+    .filter(({ annotation }) => annotation.expires !== undefined)
+    .map(({ rule, annotation }) => ({
+      file,
+      line: annotation.line,
+      message: `${rule.name} cannot expire`,
+      hint: `set custom.expires above the rules of ${unit.emits.map((set) => set.rule).join(' and ')} that use it`,
+    }));
+  return [...all.flatMap(({ faults }) => faults.map((fault) => ({ file, ...fault }))), ...idle];
 }
 
 function checkRule(unit: PolicyUnit, file: string, module: RegoModule, rule: RegoRule): Problem[] {

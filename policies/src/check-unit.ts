@@ -14,22 +14,7 @@ import { readRegoModule } from './rego-module.js';
 /** Name of OPA's capabilities in a scratch folder. */
 export const CAPABILITIES_FILE = 'capabilities.json';
 
-/**
- * Checks a unit's rules: syntax, ownership of packages, form of the emitted sets, what they read, and
- * `opa check --strict` with only the allowed builtins. Works on the texts already read, in a folder of
- * its own, so that what is checked is what is compiled.
- * @throws OpaError
- */
-export async function checkUnit(
-  opa: Opa,
-  capabilities: string,
-  unit: PolicyUnit,
-): Promise<Problem[]> {
-  const { parsed, problems } = await parseUnit(opa, unit);
-  return problems.length > 0 ? problems : checkParsed(opa, capabilities, unit, parsed);
-}
-
-/** The syntax trees of a unit's rules, or what is wrong with their syntax. */
+/** The syntax trees of a unit's rules, or what is wrong with their syntax. @throws OpaError */
 export async function parseUnit(
   opa: Opa,
   unit: PolicyUnit,
@@ -46,7 +31,12 @@ export async function parseUnit(
   });
 }
 
-/** The checks of `checkUnit` that follow parsing. */
+/**
+ * Checks a unit's parsed rules: ownership of packages, form of the emitted sets, what they read, annotations, and
+ * `opa check --strict` with only the allowed builtins. Works on the texts already read, in a folder of
+ * its own, so that what is checked is what is compiled.
+ * @throws OpaError
+ */
 export async function checkParsed(
   opa: Opa,
   capabilities: string,

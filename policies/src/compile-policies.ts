@@ -16,14 +16,16 @@ import { sortProblems } from './opa-problems.js';
 import { policyCapabilities } from './policy-capabilities.js';
 import { type EmittedSet, type PolicyUnit, readPolicyUnits } from './policy-unit.js';
 import { MeshNames, readBaseline, readDenials, readGrants, readNeeds } from './read-relations.js';
-import type {
-  BaselineAllowance,
-  Grant,
-  GuardrailDenial,
-  Need,
-  PolicyRelations,
-  StatedRelations,
+import {
+  type BaselineAllowance,
+  compareWitnesses,
+  type Grant,
+  type GuardrailDenial,
+  type Need,
+  type PolicyRelations,
+  type StatedRelations,
 } from './relations.js';
+import { expiredRules, nextExpiryMs } from './rule-expiry.js';
 
 const EVALUATION_TIMEOUT_MS = 10_000;
 
@@ -58,6 +60,10 @@ export interface CompiledPolicies extends PolicyRelations {
   /** Sorted by id. */
   readonly edges: readonly Edge[];
   readonly findings: readonly Finding[];
+  /** Every rule that states or refuses something, also one that does so of nothing at present; sorted by place. */
+  readonly rules: readonly Witness[];
+  /** When the first of them ends, in milliseconds since the epoch: until then the same policies give the same answer. */
+  readonly nextExpiryMs?: number;
 }
 
 /** A unit's emitted sets, by entrypoint, as they came out of the evaluation. */
@@ -102,11 +108,11 @@ export class PolicyCompiler {
   }
 
   /**
-   * Compiles the policies of a mesh.
-   * @throws MeshError with every problem of every team's and the platform's policies
+   * Compiles the policies of a mesh as they hold at a time (milliseconds since the epoch).
+   * @throws MeshError with every problem of every team's and the platform's policies, expired rules among them
    * @throws OpaError when OPA is missing, of an unsupported version, or failed
    */
-  async compile(mesh: Mesh): Promise<CompiledPolicies> {
+  async compile(mesh: Mesh, nowMs = Date.now()): Promise<CompiledPolicies> {
     const startedMs = performance.now();
     const [{ opa, capabilities }, { teams, platform, problems }] = await Promise.all([
       this.#openTools(),
@@ -117,7 +123,7 @@ export class PolicyCompiler {
     const catalog = JSON.stringify({ catalog: catalogOf(mesh) });
     const run = { opa, capabilities, catalog, catalogHash: hash(catalog), built: 0, evaluated: 0 };
     this.#forgetOthers([...teams, platform]);
-    const read = await this.#readStated(run, mesh, teams, platform, problems);
+    const { rules, ...read } = await this.#readStated(run, mesh, nowMs, teams, platform, problems);
     const committed = await commits;
     const stated = stampCommits(read, committed);
     const joined = joinRelations(mesh, stated);
@@ -127,11 +133,14 @@ export class PolicyCompiler {
       ...denial,
       guardrail: withCommit(denial.guardrail, committed),
     }));
+    const endMs = nextExpiryMs(rules, nowMs);
     const compiled = {
       ...stated,
       refused,
       edges: edgesOf(joined.agreements, refused),
       findings: findingsOf(joined, refused),
+      rules: rules.map((rule) => withCommit(rule, committed)).sort(compareWitnesses),
+      ...(endMs === undefined ? {} : { nextExpiryMs: endMs }),
     };
     if (this.#options.warmUp === true) {
       this.#warm ??= run.built > 0 ? Promise.resolve() : this.#warmUp(run, platform);
@@ -189,14 +198,21 @@ export class PolicyCompiler {
   async #readStated(
     run: Run,
     mesh: Mesh,
+    nowMs: number,
     teams: readonly PolicyUnit[],
     platform: PolicyUnit,
     problems: Problem[],
-  ): Promise<{ needs: Need[]; grants: Grant[]; baseline: BaselineAllowance[] }> {
+  ): Promise<{
+    needs: Need[];
+    grants: Grant[];
+    baseline: BaselineAllowance[];
+    rules: Witness[];
+  }> {
     const names = new MeshNames(mesh);
     const needs: Need[] = [];
     const grants: Grant[] = [];
     const baseline: BaselineAllowance[] = [];
+    const rules: Witness[] = [];
     const collect = <Relation>(
       into: Relation[],
       read: { relations: Relation[]; problems: Problem[] },
@@ -219,6 +235,8 @@ export class PolicyCompiler {
         problems.push(...result.problems);
         continue;
       }
+      rules.push(...result.evaluated.rules);
+      problems.push(...expiredRules(result.evaluated.rules, nowMs));
       const emitted = (rule: string) => ({
         rows: setOf(unit, rule, result.evaluated),
         rules: result.evaluated.rules,
@@ -231,7 +249,7 @@ export class PolicyCompiler {
       }
     }
     if (problems.length > 0) throw new MeshError(sortProblems(problems));
-    return { needs, grants, baseline };
+    return { needs, grants, baseline, rules };
   }
 
   async #askGuardrails(

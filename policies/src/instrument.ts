@@ -1,4 +1,5 @@
 import type { Witness } from '@dotline/model/edge';
+import { annotationsOfRules } from './annotations-of-rule.js';
 import { RESERVED_PREFIX } from './check-module.js';
 import type { EmittedSet, PolicySource, PolicyUnit } from './policy-unit.js';
 import type { RegoModule } from './rego-module.js';
@@ -31,6 +32,7 @@ export function entrypointOf(set: EmittedSet): string {
  * and two rules that emit the same relation stay two.
  */
 export function instrument(unit: PolicyUnit, parsed: readonly ParsedSource[]): InstrumentedUnit {
+  const annotationsOf = annotationsOfRules(parsed.map(({ module }) => module));
   const rules: Witness[] = [];
   const copyLines: number[] = [];
   const entrypoints = new Set<string>();
@@ -41,7 +43,9 @@ export function instrument(unit: PolicyUnit, parsed: readonly ParsedSource[]): I
         (emitted) => emitted.package === module.package && emitted.rule === rule.name,
       );
       if (set === undefined || rule.element === undefined) continue;
-      const index = rules.push(witness(unit, source.file, rule.line, rule.title)) - 1;
+      const stated = annotationsOf(module, rule);
+      const place = { team: unit.owner, file: source.file, line: rule.line };
+      const index = rules.push({ ...place, ...stated }) - 1;
       entrypoints.add(entrypointOf(set));
       // The key stands in parentheses, since `a | b` in an object would begin a comprehension.
       const head = `${RESERVED_PREFIX}${rule.name} contains {"rule": ${index}, "relation": (${rule.element.key})}`;
@@ -65,8 +69,4 @@ export function originalLine(
   );
   const rule = rules[index];
   return rule === undefined ? line : rule.line + line - (copyLines[index] ?? line);
-}
-
-function witness(unit: PolicyUnit, file: string, line: number, title: string | undefined): Witness {
-  return { team: unit.owner, file, line, ...(title === undefined ? {} : { title }) };
 }

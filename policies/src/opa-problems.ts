@@ -5,7 +5,7 @@ interface OpaErrors {
   readonly errors?: readonly {
     readonly code?: string;
     readonly message?: string;
-    readonly location?: { readonly file?: string; readonly row?: number };
+    readonly location?: { readonly file?: string; readonly row?: number; readonly col?: number };
   }[];
 }
 
@@ -32,6 +32,7 @@ export function readOpaErrors(json: string, fallbackFile: string): Problem[] {
     withHint({
       file: location?.file || fallbackFile,
       line: Math.max(1, location?.row ?? 1),
+      ...(location?.col === undefined || location.col < 1 ? {} : { column: location.col }),
       message,
     }),
   );

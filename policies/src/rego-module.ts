@@ -1,14 +1,14 @@
 import { z } from 'zod';
+import { type RegoAnnotation, readAnnotation, SyntaxAnnotation } from './rego-annotation.js';
 
 /**
  * The part of OPA's syntax tree that the compiler reads
  * (`opa parse --format json --json-include locations`); a location's text is base64.
  */
 const Location = z.object({ row: z.number(), text: z.string().optional() });
-const Annotation = z.object({ scope: z.string(), title: z.string().optional() });
 const Rule = z.object({
   default: z.boolean().optional(),
-  annotations: z.array(Annotation).optional(),
+  annotations: z.array(SyntaxAnnotation).optional(),
   head: z.object({
     location: Location,
     key: z.object({ location: Location }).loose().optional(),
@@ -23,6 +23,7 @@ const Tree = z.object({
     path: z.array(z.object({ value: z.string() })).min(1),
   }),
   imports: z.array(z.unknown()).optional(),
+  annotations: z.array(SyntaxAnnotation).optional(),
   rules: z.array(Rule).optional(),
 });
 
@@ -31,8 +32,8 @@ export interface RegoRule {
   readonly name: string;
   /** 1-based line where the rule starts, below its annotations. */
   readonly line: number;
-  /** Title of its `# METADATA`; a `scope: document` title serves where the rule has none of its own. */
-  readonly title: string | undefined;
+  /** Its `# METADATA`, of `scope: rule` or `scope: document`. */
+  readonly annotations: readonly RegoAnnotation[];
   /** Present when the rule is `<name> contains <key> …`, the form that adds to a set. */
   readonly element: { readonly key: string; readonly body: string } | undefined;
 }
@@ -49,6 +50,8 @@ export interface RegoModule {
   /** Without `data`, such as `mesh.teams.rides`. */
   readonly package: string;
   readonly packageLine: number;
+  /** `# METADATA` of the package, of `scope: package` or `scope: subpackages`. */
+  readonly annotations: readonly RegoAnnotation[];
   readonly rules: readonly RegoRule[];
   readonly references: readonly RegoReference[];
 }
@@ -62,18 +65,19 @@ export function readRegoModule(json: unknown): RegoModule {
       .map((part) => part.value)
       .join('.'),
     packageLine: tree.package.location.row,
+    annotations: (tree.annotations ?? [])
+      .filter(({ scope }) => scope === 'package' || scope === 'subpackages')
+      .map(readAnnotation),
     rules: (tree.rules ?? []).map(toRule),
     references: [...referencesIn([tree.imports, (json as { rules?: unknown }).rules])],
   };
 }
 
 function toRule(rule: z.infer<typeof Rule>): RegoRule {
-  const titles = rule.annotations ?? [];
-  const title = titles.find((annotation) => annotation.scope === 'rule') ?? titles[0];
   return {
     name: String(rule.head.ref[0]?.value),
     line: rule.location.row,
-    title: title?.title,
+    annotations: (rule.annotations ?? []).map(readAnnotation),
     element: toElement(rule),
   };
 }

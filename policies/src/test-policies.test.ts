@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { formatProblem } from '@dotline/model/mesh-error';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { meshOf, POLICIES, writeFolder } from './mesh-fixture.js';
-import { checkPolicies, testPolicies } from './test-policies.js';
+import { testPolicies } from './test-policies.js';
 
 // Real OPA processes on a machine that may have other work.
 jest.setTimeout(60_000);
@@ -92,25 +92,5 @@ test_pricing_is_invisible if not data.mesh.teams.pricing
 `,
     });
     expect((await testPolicies(mesh, tools)).passed).toBe(true);
-  });
-});
-
-describe('checking policies', () => {
-  it('finds nothing wrong with good ones', async () => {
-    const { mesh, tools } = await prepare({});
-    expect(await checkPolicies(mesh, tools)).toEqual([]);
-  });
-
-  it('finds what needs no evaluation to be wrong', async () => {
-    const { mesh, tools } = await prepare({
-      'policies/teams/pricing/policy.rego':
-        'package mesh.teams.pricing\n\nx := rand.intn("x", 2)\n',
-      'policies/teams/rides/needs.rego': 'package mesh.teams.fare\n',
-    });
-    const problems = (await checkPolicies(mesh, tools)).map(formatProblem);
-    expect(problems.map((problem) => problem.split(' (')[0])).toEqual([
-      'policies/teams/pricing/policy.rego:3: undefined function rand.intn',
-      "policies/teams/rides/needs.rego:1: package mesh.teams.fare is not team rides's to define",
-    ]);
   });
 });

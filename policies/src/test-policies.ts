@@ -3,13 +3,13 @@ import type { Mesh } from '@dotline/model/mesh';
 import type { Problem } from '@dotline/model/mesh-error';
 import { z } from 'zod';
 import { catalogOf } from './catalog.js';
-import { checkUnit, inScratchFolder } from './check-unit.js';
+import { inScratchFolder } from './check-unit.js';
 import { Opa } from './opa.js';
 import { OpaError } from './opa-error.js';
 import { readOpaErrorText, sortProblems } from './opa-problems.js';
-import { policyCapabilities } from './policy-capabilities.js';
 import { type PolicyUnit, readPolicyUnits } from './policy-unit.js';
 import { compareText } from './relations.js';
+import { type RuleCoverage, readCoverage } from './rule-coverage.js';
 
 /** One `test_…` or `todo_test_…` rule. */
 export interface PolicyTestResult {
@@ -34,13 +34,17 @@ export interface PolicyTestRun {
   readonly problems: readonly Problem[];
   /** Owners of rules without a single test, sorted. */
   readonly untested: readonly string[];
+  /** Of every owner whose tests all pass, sorted by team. Empty unless it was asked for. */
+  readonly coverage: readonly RuleCoverage[];
   /** No problem, and no test failed or errored. */
   readonly passed: boolean;
 }
 
-export interface PolicyTools {
+export interface PolicyTestOptions {
   /** Path of the `opa` executable, or its name on PATH. */
   readonly opaPath: string;
+  /** Whether to measure how much of the rules the tests evaluate, which takes a second run. */
+  readonly coverage?: boolean;
 }
 
 const Results = z.array(
@@ -59,12 +63,14 @@ const Results = z.array(
  * Runs `opa test` for each team and the platform, each with its own files and the mesh's catalog alone.
  * @throws OpaError when OPA is missing, of an unsupported version, or failed
  */
-export async function testPolicies(mesh: Mesh, tools: PolicyTools): Promise<PolicyTestRun> {
-  const opa = await Opa.open(tools.opaPath);
+export async function testPolicies(mesh: Mesh, options: PolicyTestOptions): Promise<PolicyTestRun> {
+  const opa = await Opa.open(options.opaPath);
   const { teams, platform, problems } = await readPolicyUnits(mesh);
   const units = [...teams, platform];
   const catalog = JSON.stringify({ catalog: catalogOf(mesh) });
-  const runs = await Promise.all(units.map((unit) => testUnit(opa, unit, catalog)));
+  const runs = await Promise.all(
+    units.map((unit) => testUnit(opa, unit, catalog, options.coverage === true)),
+  );
   const results = runs.flatMap((run) => run.results);
   results.sort((a, b) => compareText(a.file, b.file) || a.line - b.line);
   problems.push(...runs.flatMap((run) => run.problems));
@@ -73,35 +79,17 @@ export async function testPolicies(mesh: Mesh, tools: PolicyTools): Promise<Poli
     results,
     problems: sortProblems(problems),
     untested: untested.map((unit) => unit.owner).sort(),
-    passed:
-      problems.length === 0 &&
-      results.every(({ outcome }) => outcome === 'passed' || outcome === 'skipped'),
+    coverage: runs.flatMap((run) => run.coverage ?? []).sort((a, b) => compareText(a.team, b.team)),
+    passed: problems.length === 0 && results.every(hasHeld),
   };
-}
-
-/**
- * Checks every team's and the platform's rules without evaluating them: syntax, ownership, form, allowed builtins
- * (`opa check --strict`). Returns every problem, sorted by file and line.
- * @throws OpaError when OPA is missing, of an unsupported version, or failed
- */
-export async function checkPolicies(mesh: Mesh, tools: PolicyTools): Promise<Problem[]> {
-  const opa = await Opa.open(tools.opaPath);
-  const [capabilities, { teams, platform, problems }] = await Promise.all([
-    policyCapabilities(opa),
-    readPolicyUnits(mesh),
-  ]);
-  const checks = await Promise.all(
-    [...teams, platform].map((unit) => checkUnit(opa, capabilities, unit)),
-  );
-  problems.push(...checks.flat());
-  return sortProblems(problems);
 }
 
 async function testUnit(
   opa: Opa,
   unit: PolicyUnit,
   catalog: string,
-): Promise<{ results: PolicyTestResult[]; problems: Problem[] }> {
+  withCoverage: boolean,
+): Promise<{ results: PolicyTestResult[]; problems: Problem[]; coverage?: RuleCoverage }> {
   if (unit.tests.length === 0) return { results: [], problems: [] };
   const files = [...unit.sources, ...unit.tests];
   const data = { file: join('data', 'catalog.json'), text: catalog };
@@ -117,8 +105,20 @@ async function testUnit(
       const message = `the results of opa test ${opa.version} have changed: ${parsed.error.message}`;
       throw new OpaError('unsupported-version', opa.path, message, { cause: parsed.error });
     }
-    return { results: parsed.data.map((result) => toResult(unit, result)), problems: [] };
+    const results = parsed.data.map((result) => toResult(unit, result));
+    // OPA reports no coverage when a test fails.
+    if (!withCoverage || !results.every(hasHeld)) return { results, problems: [] };
+    const measured = await opa.run([...args, '--coverage'], folder);
+    if (measured.exitCode !== 0) {
+      const message = `opa test --coverage failed for ${unit.owner}: ${measured.stderr}`;
+      throw new OpaError('failed', opa.path, message);
+    }
+    return { results, problems: [], coverage: readCoverage(opa, unit, measured.stdout) };
   });
+}
+
+function hasHeld({ outcome }: PolicyTestResult): boolean {
+  return outcome === 'passed' || outcome === 'skipped';
 }
 
 function toResult(unit: PolicyUnit, result: z.infer<typeof Results>[number]): PolicyTestResult {

@@ -16,6 +16,14 @@ export function WitnessLine({
       <div>
         <TeamMark team={witness.team} />
         {witness.title !== undefined && <q>{witness.title}</q>}
+        {witness.owner !== undefined && <span class="muted"> owner {witness.owner}</span>}
+        {witness.ticket !== undefined && <span class="muted"> ticket {witness.ticket}</span>}
+        {witness.expires !== undefined && (
+          <span class="muted">
+            {' '}
+            expires after <time datetime={witness.expires}>{witness.expires}</time>
+          </span>
+        )}
         <code>
           {witness.file}:{witness.line}
         </code>
