@@ -1,5 +1,5 @@
 // `npm run bench -- xds`: measures the xDS library beside its peers and prints both.
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { machineLine } from './machine.js';
 import type { ServerName } from './measured-server.js';
@@ -9,7 +9,7 @@ import { buildGo } from './programs.js';
 import { report } from './report.js';
 import { Results } from './results.js';
 import { dotline } from './scenarios/dotline.js';
-import { oneEndpoint } from './scenarios/one-endpoint.js';
+import { oneEndpoint, profileFile } from './scenarios/one-endpoint.js';
 import { restart } from './scenarios/restart.js';
 import { storm } from './scenarios/storm.js';
 import { touchingK } from './scenarios/touching-k.js';
@@ -36,7 +36,11 @@ async function run(options: Options): Promise<void> {
       ];
       if (steps.length > 0 || wants('initial-sync') || wants('memory')) {
         say(`Round ${round} of ${options.rounds}: ${name} with ${sidecars} sidecars …`);
-        await attempt(() => visit(name, sidecars, program, results, steps));
+        const profile =
+          profileDirectory === undefined
+            ? {}
+            : { profileFile: profileFile(profileDirectory, name, 'initial-sync') };
+        await attempt(() => visit(name, sidecars, program, results, steps, profile));
       }
       if (wants('restart') && hasSnapshots(name)) {
         say(`Round ${round} of ${options.rounds}: ${name} is killed and comes back …`);
@@ -49,7 +53,7 @@ async function run(options: Options): Promise<void> {
       say(`${name} holds ${holdSidecars} streams …`);
       const label = `${holdSidecars} streams: `;
       await attempt(() =>
-        visit(name, holdSidecars, program, results, [oneEndpoint(holdChanges)], label),
+        visit(name, holdSidecars, program, results, [oneEndpoint(holdChanges)], { label }),
       );
     }
   }
@@ -82,9 +86,9 @@ function print({ format, profileDirectory }: Options, results: Results, machine:
     return;
   }
   process.stdout.write(`${report(results, machine, format)}\n`);
-  for (const name of ['ours', 'ours-linear', 'dotline']) {
-    const file = resolve(profileDirectory ?? '', `${name}.cpuprofile`);
-    if (profileDirectory !== undefined && existsSync(file)) {
+  if (profileDirectory !== undefined) {
+    const files = readdirSync(profileDirectory).filter((name) => name.endsWith('.cpuprofile'));
+    for (const file of files.map((name) => resolve(profileDirectory, name))) {
       process.stdout.write(`\n${file}\n${topOfProfile(readFileSync(file, 'utf8'))}\n`);
     }
   }

@@ -41,7 +41,7 @@ const usage = `npm run bench -- xds [options]
                      (all but hold and dotline; dotline measures the whole control plane)
   --json             the numbers of every round, as JSON
   --markdown         tables in Markdown
-  --profile DIR      CPU profiles of the servers while one-endpoint runs`;
+  --profile DIR      CPU profiles of initial-sync and one-endpoint; they cost CPU themselves`;
 
 /** @throws UsageError */
 export function readOptions(args: readonly string[]): Options {

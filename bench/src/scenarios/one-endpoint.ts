@@ -9,21 +9,38 @@ import { usage, type Visit } from './visit.js';
 const arrivalMs = 60_000;
 const pauseMs = 250;
 
+/** A server that has served is measured, not one whose code runs for the first time. */
+const warmUpChanges = 2;
+
 /** One endpoint moves, and every sidecar holds it. */
 export function oneEndpoint(changes: number, profileDirectory?: string) {
   return async (visit: Visit): Promise<void> => {
+    for (let i = 0; i < warmUpChanges; i++) {
+      await unmeasuredChange(visit, visit.sidecars);
+    }
     const stopProfile =
       profileDirectory === undefined
         ? undefined
-        : await visit.server.profile(join(profileDirectory, profileName(visit.server.name)));
+        : await visit.server.profile(
+            profileFile(profileDirectory, visit.server.name, 'one-endpoint'),
+          );
     await changesTouching(visit, 'one-endpoint', visit.sidecars, changes);
     await stopProfile?.();
   };
 }
 
 /** Node's profiles open in Chromium's developer tools, Go's in `go tool pprof`. */
-function profileName(server: ServerName): string {
-  return `${server}.${isNode(server) ? 'cpuprofile' : 'pprof'}`;
+export function profileFile(directory: string, server: ServerName, scenario: string): string {
+  return join(directory, `${server}.${scenario}.${isNode(server) ? 'cpuprofile' : 'pprof'}`);
+}
+
+/** A change that so many sidecars get, until the last has it. */
+export async function unmeasuredChange(visit: Visit, touched: number): Promise<void> {
+  const change = visit.nextChange();
+  await visit.client.measure(markerOfChange(change), touched, arrivalMs, () =>
+    visit.server.change(change, touched),
+  );
+  await sleep(pauseMs);
 }
 
 /** Changes that touch so many sidecars, one after the other, each until the last has it. */

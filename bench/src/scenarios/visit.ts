@@ -41,7 +41,7 @@ export async function visit(
   program: string,
   results: Results,
   scenarios: readonly ((visit: Visit) => Promise<void>)[],
-  label = '',
+  { label = '', profileFile }: { readonly label?: string; readonly profileFile?: string } = {},
 ): Promise<void> {
   const server = await MeasuredServer.start(name, sidecars);
   const client = new LoadClient(program);
@@ -50,7 +50,9 @@ export async function visit(
   try {
     const emptyKiB = await server.collectedKiB();
     const cpuBefore = await server.cpuMs();
+    const stopProfile = profileFile === undefined ? undefined : await server.profile(profileFile);
     const sync = await client.connect(server.target, fleetOf(name, sidecars), syncMs);
+    await stopProfile?.();
     note('initial-sync', 'p50, ms', sync.p50);
     note('initial-sync', 'p99, ms', sync.p99);
     note('initial-sync', 'all, ms', sync.max);
