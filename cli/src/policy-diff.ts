@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import {
-  commitOf,
-  GitRefError,
+  type NamedCommit,
+  namedCommit,
   withGitSnapshot,
 } from '@dotline/control-plane/change-preview/git-snapshot';
 import {
@@ -51,11 +51,11 @@ export async function policyDiff(
   { base, head }: ComparisonRange,
   options: DiffOptions,
 ): Promise<PolicyDiffResult> {
-  const headName = head === undefined ? 'the working directory' : await refName(head, options);
+  const commit = head === undefined ? undefined : await namedCommit(options.mesh, head);
   const before = await baseSide(base, options);
-  const names = { base: before.name, head: headName };
+  const names = { base: before.name, head: commit ? nameOf(commit) : 'the working directory' };
   try {
-    const after = sideOf(await compiled(head, options), before.revision);
+    const after = sideOf(await compiled(commit, options), before.revision);
     const preview = previewChange(before, after, await lookAtTraffic(options));
     return { ...names, problems: [], preview };
   } catch (error) {
@@ -72,12 +72,12 @@ async function baseSide(base: string | undefined, options: DiffOptions): Promise
       if (base === LIVE || options.address !== undefined || !isAbsence(error)) throw error;
     }
   }
-  const ref = base ?? 'HEAD';
+  const commit = await namedCommit(options.mesh, base ?? 'HEAD');
   try {
-    return { ...sideOf(await compiled(ref, options)), name: await refName(ref, options) };
+    return { ...sideOf(await compiled(commit, options)), name: nameOf(commit) };
   } catch (error) {
     if (!(error instanceof MeshError)) throw error;
-    const message = `${ref} cannot be compared with, because it has problems:\n${error.message}`;
+    const message = `${commit.ref} cannot be compared with, because it has problems:\n${error.message}`;
     throw new BaseError(message, { cause: error });
   }
 }
@@ -89,12 +89,15 @@ async function liveSide(options: DiffOptions): Promise<NamedSide> {
   return { revision, relations, name: `the live revision (${revision.id}${commit})` };
 }
 
-/** The mesh at a Git ref, or of the working directory. @throws MeshError, GitRefError, OpaError */
-async function compiled(ref: string | undefined, options: DiffOptions): Promise<CompiledMesh> {
-  if (ref === undefined) return compiledIn(options.mesh, options);
-  // The repository that ships the platform's rules has them as they were at the ref.
+/** The mesh of a commit, or of the working directory. @throws MeshError, GitRefError, OpaError */
+async function compiled(
+  commit: NamedCommit | undefined,
+  options: DiffOptions,
+): Promise<CompiledMesh> {
+  if (commit === undefined) return compiledIn(options.mesh, options);
+  // The repository that ships the platform's rules has them as they were at the commit.
   const ships = await shipsItsPlatform(options.mesh);
-  return withGitSnapshot(options.mesh, ref, ({ directory }) =>
+  return withGitSnapshot(options.mesh, commit, (directory) =>
     compiledIn(directory, options, ships ? join(directory, 'policies/platform') : undefined),
   );
 }
@@ -121,10 +124,8 @@ function sideOf({ mesh, edges, relations }: CompiledMesh, previous?: Revision): 
   return { revision: makeRevision({ mesh, edges, createdAtMs: Date.now() }, previous), relations };
 }
 
-/** Such as `main (1a2b3c4d5e)`. @throws GitRefError */
-async function refName(ref: string, { mesh }: DiffOptions): Promise<string> {
-  const commit = await commitOf(mesh, ref);
-  if (commit === undefined) throw new GitRefError(ref, `Git knows no ${ref} in ${mesh}`);
+/** Such as `main (1a2b3c4d5e)`. */
+function nameOf({ ref, commit }: NamedCommit): string {
   const short = commit.slice(0, 10);
   return commit.startsWith(ref) ? short : `${ref} (${short})`;
 }

@@ -1,5 +1,5 @@
 import type { Mesh } from '@dotline/model/mesh';
-import type { PolicyDiff, PolicyState } from './policy-diff.js';
+import { isMoved, type PolicyDiff, type PolicyState } from './policy-diff.js';
 import { compareText } from './relations.js';
 
 /** Requests of one caller for one operation that were let through. */
@@ -49,20 +49,14 @@ export function deniedTraffic(
       edge.operations.map(({ operation }) => `${edge.id} ${operation}`),
     ),
   );
-  const redefined = new Set(
-    diff.redefined
-      .filter(
-        (each) => each.before.method !== each.after.method || each.before.path !== each.after.path,
-      )
-      .map(({ operation }) => operation),
-  );
+  const moved = new Set(diff.redefined.filter(isMoved).map(({ operation }) => operation));
   const days = Math.max(1, (untilMs - sinceMs) / DAY_MS);
   return operations
     .flatMap((traffic): DeniedTraffic[] => {
       const key = `${traffic.caller}->${traffic.callee} ${traffic.operation}`;
       const cause = removed.has(key)
         ? 'removed'
-        : allowed.has(key) && redefined.has(traffic.operation)
+        : allowed.has(key) && moved.has(traffic.operation)
           ? 'redefined'
           : undefined;
       if (cause === undefined || traffic.requests === 0) return [];

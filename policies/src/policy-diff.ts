@@ -57,6 +57,11 @@ export function diffPolicies(before: PolicyState, after: PolicyState): PolicyDif
   };
 }
 
+/** Whether requests for the operation look different than before, so that the former ones are denied. */
+export function isMoved({ before, after }: RedefinedOperation): boolean {
+  return before.method !== after.method || before.path !== after.path;
+}
+
 /** What `state` allows and `other` does not: by edges of its own, or as part of edges that both have. */
 function beyond(
   state: PolicyState,

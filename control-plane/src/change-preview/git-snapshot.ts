@@ -18,27 +18,35 @@ export class GitRefError extends Error {
   }
 }
 
-/** A mesh directory as a commit has it. */
-export interface GitSnapshot {
+/** What a branch, tag or commit's name stands for at the moment. */
+export interface NamedCommit {
+  readonly ref: string;
   readonly commit: string;
-  /** A temporary folder. */
-  readonly directory: string;
+}
+
+/** @throws GitRefError when Git knows none of this name */
+export async function namedCommit(meshDirectory: string, ref: string): Promise<NamedCommit> {
+  const { failed, stdout: commit } = await git(meshDirectory, [
+    'rev-parse',
+    '--verify',
+    '--quiet',
+    '--end-of-options',
+    `${ref}^{commit}`,
+  ]);
+  if (failed) throw new GitRefError(ref, `Git knows no ${ref} in ${meshDirectory}`);
+  return { ref, commit };
 }
 
 /**
- * Gives `use` a mesh directory's content as a branch, tag or commit has it, and removes it afterwards.
- * The checkout, its index and its worktrees are left alone.
+ * Gives `use` a temporary folder with a mesh directory's content as a commit has it, and removes it
+ * afterwards. The checkout, its index and its worktrees are left alone.
  * @throws GitRefError, and what `use` throws
  */
 export async function withGitSnapshot<Result>(
   meshDirectory: string,
-  ref: string,
-  use: (snapshot: GitSnapshot) => Promise<Result>,
+  { ref, commit }: NamedCommit,
+  use: (directory: string) => Promise<Result>,
 ): Promise<Result> {
-  const commit = await commitOf(meshDirectory, ref);
-  if (commit === undefined) {
-    throw new GitRefError(ref, `Git knows no ${ref} in ${meshDirectory}`);
-  }
   // Both are relative to the mesh directory, wherever it stands in its repository.
   const listed = await git(meshDirectory, ['ls-tree', '--name-only', commit, '--', ...CONTENT]);
   const content = listed.stdout.split('\n').filter((name) => name !== '');
@@ -60,22 +68,10 @@ export async function withGitSnapshot<Result>(
     ]);
     if (made.failed) throw new GitRefError(ref, `${ref} cannot be read: ${made.stderr}`);
     await execa('tar', ['-xf', archive, '-C', directory], { timeout: TIMEOUT_MS });
-    return await use({ commit, directory });
+    return await use(directory);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** The commit that a branch, tag or commit's name stands for, or `undefined` when Git knows none. */
-export async function commitOf(meshDirectory: string, ref: string): Promise<string | undefined> {
-  const { failed, stdout } = await git(meshDirectory, [
-    'rev-parse',
-    '--verify',
-    '--quiet',
-    '--end-of-options',
-    `${ref}^{commit}`,
-  ]);
-  return failed ? undefined : stdout;
 }
 
 function git(directory: string, args: readonly string[]) {

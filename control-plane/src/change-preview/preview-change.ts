@@ -11,7 +11,12 @@ import {
   refusals,
 } from '@dotline/policies/missing-consent';
 import { type NewReach, newReach } from '@dotline/policies/new-reach';
-import { diffPolicies, type PolicyDiff, type PolicyState } from '@dotline/policies/policy-diff';
+import {
+  diffPolicies,
+  isMoved,
+  type PolicyDiff,
+  type PolicyState,
+} from '@dotline/policies/policy-diff';
 import type { PolicyRelations } from '@dotline/policies/relations';
 import { type SidecarChanges, sidecarChanges } from './sidecar-changes.js';
 
@@ -76,10 +81,8 @@ function verdictOf(
   denied: readonly DeniedTraffic[] | null,
 ): ChangePreview['verdict'] {
   if (denied !== null) return denied.length === 0 ? 'safe' : 'unsafe';
-  const moved = redefined.some(
-    (each) => each.before.method !== each.after.method || each.before.path !== each.after.path,
-  );
-  return removed.length > 0 || narrowed.length > 0 || moved ? 'unknown' : 'safe';
+  const takes = removed.length > 0 || narrowed.length > 0 || redefined.some(isMoved);
+  return takes ? 'unknown' : 'safe';
 }
 
 function stateOf({ revision, relations }: PreviewSide): PolicyState {
