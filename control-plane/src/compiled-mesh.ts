@@ -16,27 +16,31 @@ export interface CompiledMesh {
   readonly findings: readonly Finding[];
   /** Of the checkout, when nothing in it is changed. */
   readonly commit: string | undefined;
+  /** When the first of its rules ends, in milliseconds since the epoch. */
+  readonly nextExpiryMs: number | undefined;
 }
 
 /**
- * Reads a mesh directory and compiles its policies.
+ * Reads a mesh directory and compiles its policies as they hold at a time (milliseconds since the epoch).
  * @throws MeshError with every problem found
  */
 export async function compileMesh(
   directory: string,
   compiler: Pick<PolicyCompiler, 'compile'>,
+  nowMs = Date.now(),
 ): Promise<CompiledMesh> {
   const mesh = await inSpan('read mesh', {}, () => loadMesh(directory));
-  const { edges, findings, needs, grants, baseline, refused } = await inSpan(
+  const { edges, findings, needs, grants, baseline, refused, nextExpiryMs } = await inSpan(
     'compile policies',
     { attributes: { 'dotline.services': mesh.services.length } },
-    () => compiler.compile(mesh),
+    () => compiler.compile(mesh, nowMs),
   );
   return {
     mesh,
     edges,
     relations: { needs, grants, baseline, refused },
     findings,
+    nextExpiryMs,
     commit: await inSpan('read commit', {}, () => cleanCommit(directory)),
   };
 }

@@ -5,6 +5,7 @@ import { trace } from '@opentelemetry/api';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { type CompiledMesh, compileMesh } from './compiled-mesh.js';
+import { ExpiryTimer } from './expiry-timer.js';
 import type { LiveMesh } from './live-mesh.js';
 import { type MeshChange, mergeChanges } from './mesh-change.js';
 import { clearMeshProblems, writeMeshProblems } from './mesh-error-store.js';
@@ -24,18 +25,26 @@ interface Parts {
   readonly metrics: Metrics;
   readonly traces: Pick<RolloutTraces, 'change'>;
   readonly log: Logger;
+  /** The wall clock, in milliseconds since the epoch; `Date.now` when absent. */
+  readonly now?: () => number;
 }
 
 /**
  * Makes the mesh directory as it is now the live revision. A directory with problems leaves the last
- * good revision live. Changes during a run merge into one next run.
+ * good revision live. Changes during a run merge into one next run. When a rule ends, the directory is
+ * dealt with as if it had changed: the rule is then a problem of it.
  */
 export class MeshPublisher {
   readonly #flight = new SingleFlight(() => this.#run());
   #change: MeshChange | undefined;
   #broken = false;
+  readonly #now: () => number;
+  readonly #expiry: ExpiryTimer;
 
-  constructor(private readonly parts: Parts) {}
+  constructor(private readonly parts: Parts) {
+    this.#now = parts.now ?? Date.now;
+    this.#expiry = new ExpiryTimer(this.#now, () => void this.publish());
+  }
 
   /** Something may have changed. Resolves when the directory as of this call has been dealt with. */
   publish(change: MeshChange = { sinceMs: Date.now(), files: [] }): Promise<void> {
@@ -44,6 +53,7 @@ export class MeshPublisher {
   }
 
   close(): Promise<void> {
+    this.#expiry.close();
     return this.#flight.close();
   }
 
@@ -59,7 +69,8 @@ export class MeshPublisher {
     const stop = metrics.compileSeconds.startTimer();
     let compiled: CompiledMesh;
     try {
-      compiled = await inSpan('compile', {}, () => compileMesh(directory, compiler));
+      compiled = await inSpan('compile', {}, () => compileMesh(directory, compiler, this.#now()));
+      this.#expiry.set(compiled.nextExpiryMs);
       stop({ result: 'ok' });
     } catch (error) {
       stop({ result: 'failed' });
