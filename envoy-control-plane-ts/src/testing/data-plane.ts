@@ -87,7 +87,7 @@ export class SteadyRequests {
       if (answer !== this.expected && this.#wrong.length < 100) {
         this.#wrong.push(answer);
       }
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
     // Idle connections would be cut, and be an error, when Envoy ends meanwhile.
     for (const socket of Object.values(this.#agent.freeSockets).flatMap((list) => list ?? [])) {
