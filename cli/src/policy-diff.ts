@@ -74,7 +74,9 @@ async function baseSide(base: string | undefined, options: DiffOptions): Promise
   }
   const commit = await namedCommit(options.mesh, base ?? 'HEAD');
   try {
-    return { ...sideOf(await compiled(commit, options)), name: nameOf(commit) };
+    // The base is what went live, with the rules that have ended since: so a change that removes them can be seen.
+    const base = await compiled(commit, options, 0);
+    return { ...sideOf(base), name: nameOf(commit) };
   } catch (error) {
     if (!(error instanceof MeshError)) throw error;
     const message = `${commit.ref} cannot be compared with, because it has problems:\n${error.message}`;
@@ -93,18 +95,20 @@ async function liveSide(options: DiffOptions): Promise<NamedSide> {
 async function compiled(
   commit: NamedCommit | undefined,
   options: DiffOptions,
+  nowMs = Date.now(),
 ): Promise<CompiledMesh> {
-  if (commit === undefined) return compiledIn(options.mesh, options);
+  if (commit === undefined) return compiledIn(options.mesh, options, nowMs);
   // The repository that ships the platform's rules has them as they were at the commit.
   const ships = await shipsItsPlatform(options.mesh);
   return withGitSnapshot(options.mesh, commit, (directory) =>
-    compiledIn(directory, options, ships ? join(directory, 'policies/platform') : undefined),
+    compiledIn(directory, options, nowMs, ships ? join(directory, 'policies/platform') : undefined),
   );
 }
 
 async function compiledIn(
   directory: string,
   { mesh, opaPath }: DiffOptions,
+  nowMs: number,
   platformDirectory?: string,
 ): Promise<CompiledMesh> {
   const { root } = await meshFolders(mesh);
@@ -114,7 +118,7 @@ async function compiledIn(
     ...(platformDirectory === undefined ? {} : { platformDirectory }),
   });
   try {
-    return await compileMesh(directory, compiler);
+    return await compileMesh(directory, compiler, nowMs);
   } finally {
     await compiler.close();
   }

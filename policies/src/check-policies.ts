@@ -151,7 +151,7 @@ function remarksOnTests(
         hint: 'correct the rule or the test; dotline policy test runs the tests alone',
       }),
     ),
-    ...coverage.flatMap(remarksOnCoverage),
+    ...coverage.flatMap(remarksOnCoverage).filter(({ file }) => !broken.has(file)),
   ];
 }
 
