@@ -1,63 +1,26 @@
-import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { GUESTS, HelloCheckout, type Ran } from './testing/hello-checkout.js';
 
 jest.setTimeout(120_000);
 
-const DOTLINE = fileURLToPath(new URL('../bin/dotline.js', import.meta.url));
-const HELLO = fileURLToPath(new URL('../../examples/hello', import.meta.url));
-const GUESTS = 'policies/teams/guests/guests.rego';
-const run = promisify(execFile);
+let hello: HelloCheckout;
 
-let mesh: string;
-
-/** Runs the command as a person would. */
-async function policyDiff(
-  ...args: string[]
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  const env = { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1' };
-  const all = [DOTLINE, 'policy', 'diff', ...args, '--mesh', mesh];
-  return run(process.execPath, all, { env }).then(
-    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-    (error: { code: number; stdout: string; stderr: string }) => error,
-  );
-}
-
-async function git(...args: readonly string[]): Promise<void> {
-  const author = ['-c', 'user.name=A', '-c', 'user.email=a@example.com'];
-  await run('git', ['-C', mesh, ...author, ...args]);
-}
-
-/** Commits another text of the guests' rules on a branch of its own. */
-async function branch(name: string, rules: string): Promise<void> {
-  await git('checkout', '-q', '-b', name, 'main');
-  await writeFile(join(mesh, GUESTS), rules);
-  await git('commit', '-q', '-a', '-m', name);
-  await git('checkout', '-q', 'main');
+function policyDiff(...args: readonly string[]): Promise<Ran> {
+  return hello.dotline('policy', 'diff', ...args);
 }
 
 beforeAll(async () => {
-  mesh = await mkdtemp(join(tmpdir(), 'policy-diff-'));
-  for (const part of ['mesh.yaml', 'services', 'policies', 'slo'])
-    await cp(join(HELLO, part), join(mesh, part), { recursive: true });
-  await writeFile(join(mesh, '.gitignore'), '.dotline\n');
-  await git('init', '-q', '-b', 'main');
-  await git('add', '.');
-  await git('commit', '-q', '-m', 'hello');
-  const rules = await readFile(join(mesh, GUESTS), 'utf8');
-  await branch('quiet', 'package mesh.teams.guests\n');
-  await branch(
+  hello = await HelloCheckout.create();
+  const rules = await hello.rules();
+  await hello.branch('quiet', 'package mesh.teams.guests\n');
+  await hello.branch(
     'curious',
     `${rules}\nneeds contains {"service": "visitor", "operation": "greeter.rename"}\n`,
   );
-  await branch('nonsense', rules.replace('greeter.greet', 'greeter.greed'));
+  await hello.branch('nonsense', rules.replace('greeter.greet', 'greeter.greed'));
 });
 
-afterAll(() => rm(mesh, { recursive: true, force: true }));
+afterAll(() => hello?.remove());
 
 describe('dotline policy diff', () => {
   it('is safe and empty without a change, of HEAD and the working directory', async () => {

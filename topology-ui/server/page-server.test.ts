@@ -6,10 +6,12 @@ import type { Explanation } from '@dotline/policies/explain';
 import { Evaluator } from '@dotline/slo/evaluator';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type {
+  AllowedTrafficView,
   ApiProblem,
   EdgeDetail,
   EdgeView,
   GraphView,
+  LivePoliciesView,
   ObjectiveView,
   ServiceDetail,
   ServiceView,
@@ -84,6 +86,33 @@ describe('a mesh with traffic', () => {
       revision: revision.id,
       holdsLiveRevision: true,
       rejected: [],
+    });
+  });
+
+  it('GET /api/policies/live: the rules, without what surrounds the services', async () => {
+    const { body, headers } = await running.get<LivePoliciesView>('/api/policies/live');
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(body.revision).toMatchObject({ id: revision.id, edges: revision.edges });
+    expect(body.relations).toEqual(exampleRevision().relations);
+    const [first] = body.revision.mesh.services;
+    expect(first).toMatchObject({ name: 'fare', command: [], directory: '' });
+  });
+
+  it('GET /api/traffic/allowed: what was let through, by caller and operation', async () => {
+    const startMs = Date.now();
+    const { body } = await running.get<AllowedTrafficView>('/api/traffic/allowed?days=1');
+    expect(body.operations.map(({ caller, operation }) => `${caller} ${operation}`)).toEqual([
+      'orders fare.estimate',
+      'orders fare.get-estimate',
+    ]);
+    const [estimate, failing] = body.operations;
+    expect(estimate?.requests).toBeGreaterThanOrEqual(40);
+    expect(failing?.requests).toBe((estimate?.requests ?? 0) / 4);
+    expect(body.sinceMs).toBeGreaterThan(startMs - 2 * 3_600_000);
+    expect(body.sinceMs).toBeLessThan(body.untilMs);
+    expect(await running.get('/api/traffic/allowed?days=0')).toMatchObject({
+      status: 400,
+      body: { error: 'days is a whole number from 1 to 90' },
     });
   });
 
