@@ -75,8 +75,8 @@ async function baseSide(base: string | undefined, options: DiffOptions): Promise
   const commit = await namedCommit(options.mesh, base ?? 'HEAD');
   try {
     // The base is what went live, with the rules that have ended since: so a change that removes them can be seen.
-    const base = await compiled(commit, options, 0);
-    return { ...sideOf(base), name: nameOf(commit) };
+    const before = await compiled(commit, options, 0);
+    return { ...sideOf(before), name: nameOf(commit) };
   } catch (error) {
     if (!(error instanceof MeshError)) throw error;
     const message = `${commit.ref} cannot be compared with, because it has problems:\n${error.message}`;

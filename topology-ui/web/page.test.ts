@@ -153,6 +153,9 @@ describe('the graph', () => {
     expect(proof).toContain('policies/teams/orders/needs.rego:12');
     expect(proof).toContain('policies/teams/pricing/grants.rego:9');
     expect(proof).toContain('a3f9c27e');
+    expect(proof).toContain('owner Grace');
+    expect(proof).toContain('ticket MESH-41');
+    expect(proof).toContain('expires after 2031-05-20');
     await page.getByRole('link', { name: 'trace' }).first().click();
     await page.locator('.waterfall li').first().waitFor();
     expect(await page.locator('.waterfall li').count()).toBe(9);

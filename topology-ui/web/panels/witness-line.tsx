@@ -10,20 +10,19 @@ export function WitnessLine({
   readonly side: string;
   readonly witness: Witness;
 }) {
+  const { owner, ticket, expires } = witness;
+  const annotations = [
+    ...(owner === undefined ? [] : [`owner ${owner}`]),
+    ...(ticket === undefined ? [] : [`ticket ${ticket}`]),
+    ...(expires === undefined ? [] : [`expires after ${expires}`]),
+  ];
   return (
     <div class="witness">
       <span class="witness-side">{side}</span>
       <div>
         <TeamMark team={witness.team} />
         {witness.title !== undefined && <q>{witness.title}</q>}
-        {witness.owner !== undefined && <span class="muted"> owner {witness.owner}</span>}
-        {witness.ticket !== undefined && <span class="muted"> ticket {witness.ticket}</span>}
-        {witness.expires !== undefined && (
-          <span class="muted">
-            {' '}
-            expires after <time datetime={witness.expires}>{witness.expires}</time>
-          </span>
-        )}
+        {annotations.length > 0 && <div class="muted">{annotations.join(' · ')}</div>}
         <code>
           {witness.file}:{witness.line}
         </code>
