@@ -58,6 +58,8 @@ export interface NodeStatus {
   readonly types: readonly TypeStatus[];
 }
 
+type BoardSummary = Omit<TypeSummary, 'awaitsAnswer'>;
+
 /** When something happened to all resources of a response; shared, since there are many. */
 interface Moment {
   readonly time: number;
@@ -75,11 +77,14 @@ class Entry {
 /** Keeps the status of every resource of one type on one stream. */
 export class TypeStatusBoard {
   readonly #byName = new Map<string, Entry>();
+  /** Kept, since summaries are asked for far more often than something happens. */
+  #summary: { readonly namesVersion: number; readonly is: BoardSummary } | undefined;
 
   constructor(private readonly typeUrl: TypeUrl) {}
 
   /** The client holds these by its own word. */
   adopted(resources: readonly TypedResource[], time: number): void {
+    this.#summary = undefined;
     const at = { time };
     for (const resource of resources) {
       const entry = this.#entry(resource.name);
@@ -97,6 +102,7 @@ export class TypeStatusBoard {
   }
 
   sent(update: Update, time: number): void {
+    this.#summary = undefined;
     const at = { time };
     for (const resource of update.resources) {
       const entry = this.#entry(resource.name);
@@ -112,6 +118,7 @@ export class TypeStatusBoard {
   }
 
   answered(answer: Answer, time: number): void {
+    this.#summary = undefined;
     if (answer.kind === 'ack') {
       this.#acked(answer.update.resources, time);
     } else if (!answer.retried) {
@@ -179,8 +186,16 @@ export class TypeStatusBoard {
   /**
    * @param asksFor whether the client asks for a name now; what it no longer asks for it no longer
    * has, whatever it acknowledged before
+   * @param namesVersion differs when the names do
    */
-  summary(asksFor: (name: string) => boolean): Omit<TypeSummary, 'awaitsAnswer'> {
+  summary(asksFor: (name: string) => boolean, namesVersion: number): BoardSummary {
+    if (this.#summary?.namesVersion !== namesVersion) {
+      this.#summary = { namesVersion, is: this.#summarize(asksFor) };
+    }
+    return this.#summary.is;
+  }
+
+  #summarize(asksFor: (name: string) => boolean): BoardSummary {
     const acked: TypedResource[] = [];
     const rejected: RejectedResource[] = [];
     let sentAt: number | undefined;

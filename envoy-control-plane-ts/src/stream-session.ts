@@ -2,7 +2,7 @@ import { HeartbeatTimer } from './heartbeat-timer.js';
 import { callHook, type Hooks, type StreamInfo } from './hooks.js';
 import { removalOrder, updatePhases } from './ordering.js';
 import { PhaseGate } from './phase-gate.js';
-import type { PushQueue } from './push-queue.js';
+import type { PushQueue, PushTurn } from './push-queue.js';
 import { referencesOf } from './references.js';
 import type { TypedResource } from './resource.js';
 import type { ResourceSet } from './resource-set.js';
@@ -56,6 +56,7 @@ export class StreamSession<Request> {
   #phases: readonly (readonly TypeState<Request>[])[] = [];
   #removals: readonly TypeState<Request>[] = [];
   readonly #watch: Watch;
+  readonly #turn: PushTurn;
   /** Names of endpoints that must follow clusters which have just been sent. */
   readonly #endpointsDue = new Set<string>();
   /** Route configurations that have just been sent, and whose virtual hosts come on demand. */
@@ -78,7 +79,8 @@ export class StreamSession<Request> {
     this.#options = options;
     // One for each phase, and one for the types that have none.
     this.#gates = [...updatePhases, []].map(() => new PhaseGate(options.phaseWaitMs, this.#push));
-    this.#watch = options.source.watch(options.group, () => options.pushes.add(this.#push));
+    this.#turn = options.pushes.turn(this.#push);
+    this.#watch = options.source.watch(options.group, () => this.#turn.due());
   }
 
   get nodeId(): string {
@@ -137,7 +139,7 @@ export class StreamSession<Request> {
 
   summary(): TypeSummary[] {
     return [...this.#types.values()].map(({ subscription, board }) => ({
-      ...board.summary((name) => subscription.asksFor(name)),
+      ...board.summary((name) => subscription.asksFor(name), subscription.namesVersion),
       awaitsAnswer: subscription.awaitsAnswer,
     }));
   }
@@ -145,7 +147,7 @@ export class StreamSession<Request> {
   close(): void {
     this.#closed = true;
     this.#watch.close();
-    this.#options.pushes.remove(this.#push);
+    this.#turn.close();
     this.#heartbeats.stop();
     for (const gate of this.#gates) {
       gate.close();

@@ -83,7 +83,7 @@ export abstract class SessionClient {
     return new StreamSession<Request>({
       subscription,
       encoder: new ResponseEncoder(encode),
-      pushes: new PushQueue(),
+      pushes: new PushQueue(Number.POSITIVE_INFINITY),
       stream: {
         streamId: 1,
         method: variant,
