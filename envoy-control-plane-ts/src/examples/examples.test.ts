@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { credentials, status } from '@grpc/grpc-js';
@@ -10,6 +11,16 @@ import { deltaClient } from '../testing/xds-client.js';
 import { TypeUrl } from '../type-url.js';
 
 const workspace = join(import.meta.dirname, '..', '..');
+
+/** Whether a port of 127.0.0.1 takes connections. */
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    }).on('error', () => resolve(false));
+  });
+}
 
 describe('README', () => {
   const running: ChildProcess[] = [];
@@ -59,6 +70,8 @@ describe('README', () => {
   it('serves a real Envoy with the bootstrap that it shows', async () => {
     const [xds, port] = [await freePort(), await freePort()];
     run('hello-envoy.js', `127.0.0.1:${xds}`, String(port));
+    // An Envoy that is refused waits longer each time before it tries again.
+    await eventually(() => listens(xds));
     const yaml = (await block('yaml', 0)).replace('18000', String(xds));
     const admin = 'admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } } }\n';
     const envoy = await RealEnvoy.startWith(admin + yaml);
