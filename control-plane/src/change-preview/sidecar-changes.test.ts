@@ -67,6 +67,22 @@ describe('sidecars that a change concerns', () => {
       expect(bytesAfter).toBeGreaterThan(bytesBefore);
   });
 
+  it('are told of another instance of their own service, and of one that they call', () => {
+    const before = revisionOf([testEdge('a', 'b', ['read'])]);
+    const services = before.mesh.services.map((service) =>
+      service.name === 'b' ? { ...service, placement: ['cell-1', 'cell-1'] } : service,
+    );
+    const mesh = { ...before.mesh, services };
+    const after = makeRevision({ mesh, edges: before.edges, createdAtMs: 2 }, before);
+    const { changed, total } = sidecarChanges(before, after);
+    expect(total).toBe(SERVICES.length + 1);
+    expect(changed.map(({ instance, change }) => [instance, change])).toEqual([
+      ['a-1', 'changed'],
+      ['b-1', 'changed'],
+      ['b-2', 'added'],
+    ]);
+  });
+
   it('come and go with their services', () => {
     const before = revisionOf([], undefined, ['a', 'b']);
     const { changed, total } = sidecarChanges(before, revisionOf([], before, ['b', 'c']));

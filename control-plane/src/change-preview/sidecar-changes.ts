@@ -7,6 +7,7 @@ import {
   meshResources,
   type SidecarSnapshot,
 } from '@dotline/sidecar-config/sidecar-resources';
+import { touchedServices } from '../rollout-plan.js';
 
 /** What a revision does to one sidecar. Sizes are those of its encoded resources. */
 export interface SidecarChange {
@@ -40,8 +41,9 @@ const TELEMETRY = {
  */
 export function sidecarChanges(before: Revision, after: Revision): SidecarChanges {
   const kept = new KeptParts();
-  const old = snapshotsOf(before, kept);
-  const now = snapshotsOf(after, kept);
+  const services = affectedServices(before, after);
+  const old = snapshotsOf(before, services, kept);
+  const now = snapshotsOf(after, services, kept);
   const changed: SidecarChange[] = [];
   for (const [id, { instance, snapshot }] of now) {
     const former = old.get(id)?.snapshot;
@@ -64,7 +66,7 @@ export function sidecarChanges(before: Revision, after: Revision): SidecarChange
       bytesSent: 0,
     });
   }
-  return { changed, total: now.size };
+  return { changed, total: placedInstances(after.mesh).length };
 }
 
 interface Sidecar {
@@ -72,12 +74,37 @@ interface Sidecar {
   readonly snapshot: SidecarSnapshot;
 }
 
-function snapshotsOf(revision: Revision, kept: KeptParts): Map<string, Sidecar> {
+function snapshotsOf(
+  revision: Revision,
+  services: ReadonlySet<string> | 'all',
+  kept: KeptParts,
+): Map<string, Sidecar> {
   const instances = placedInstances(revision.mesh);
   const resourcesOf = meshResources({ revision, instances, telemetry: TELEMETRY, kept });
   return new Map(
-    instances.map((instance) => [instance.id, { instance, snapshot: resourcesOf(instance) }]),
+    instances
+      .filter(({ service }) => services === 'all' || services.has(service))
+      .map((instance) => [instance.id, { instance, snapshot: resourcesOf(instance) }]),
   );
+}
+
+/** Services whose sidecars can differ: also by where they run, and where those run that they call. */
+function affectedServices(before: Revision, after: Revision): ReadonlySet<string> | 'all' {
+  const touched = touchedServices(before, after);
+  if (touched === 'all') return 'all';
+  const placementOf = ({ mesh }: Revision) =>
+    new Map(
+      mesh.services.map(({ name, placement }) => [
+        name,
+        JSON.stringify(placement.map((cell) => mesh.cells.find(({ name: n }) => n === cell))),
+      ]),
+    );
+  const old = placementOf(before);
+  const moved = new Set(
+    [...placementOf(after)].filter(([name, text]) => old.get(name) !== text).map(([name]) => name),
+  );
+  const callers = after.edges.filter(({ callee }) => moved.has(callee)).map((edge) => edge.caller);
+  return new Set([...touched, ...moved, ...callers]);
 }
 
 /** One for each entry of each service's placement. An instance has the same address in every mesh. */
