@@ -211,6 +211,7 @@ export class DiscoveryCall {
       hooks,
       responseBytesMax,
       phaseWaitMs,
+      failed: (error) => this.#refuse(error),
       write: (message, flushed) =>
         this.#writer.write(message, () => {
           if (!this.#ended) {

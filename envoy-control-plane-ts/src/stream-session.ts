@@ -23,6 +23,8 @@ export interface SessionOptions<Request> {
   readonly hooks: Hooks;
   /** Writes one message; calls `flushed` when the transport can take the next. */
   readonly write: (message: Buffer, flushed: () => void) => void;
+  /** Told what went wrong in a push, which nobody else waits for. */
+  readonly failed: (error: unknown) => void;
   readonly responseBytesMax: number;
   /** How long a phase may wait for the client's answers before the next begins anyway. */
   readonly phaseWaitMs: number;
@@ -68,7 +70,11 @@ export class StreamSession<Request> {
   #idle = false;
   readonly #push = () => {
     this.#idle = false;
-    this.#flush();
+    try {
+      this.#flush();
+    } catch (error) {
+      this.#options.failed(error);
+    }
   };
   readonly #gates: readonly PhaseGate[];
   readonly #heartbeats = new HeartbeatTimer(() => this.#heartbeat());
@@ -174,7 +180,9 @@ export class StreamSession<Request> {
     this.#writing = true;
     write(encoded.bytes, () => {
       this.#writing = false;
-      this.#flush();
+      if (!this.#idle) {
+        this.#push();
+      }
     });
     this.#heartbeats.follow(update.resources);
     if (typeUrl === TypeUrl.Cluster) {

@@ -94,6 +94,9 @@ export abstract class SessionClient {
       source,
       group,
       hooks: {},
+      failed: (error) => {
+        throw error;
+      },
       write: (message, flushed) => {
         this.#unread += 1;
         setImmediate(() => {
