@@ -38,31 +38,42 @@ export function decodeSotwRequest(bytes: Uint8Array): Incoming<SotwRequest> {
 }
 
 export function decodeDeltaRequest(bytes: Uint8Array): Incoming<DeltaRequest> {
-  return decodeAcknowledgement(bytes) ?? decodeAnyDeltaRequest(bytes);
+  return decodePlainDeltaRequest(bytes) ?? decodeAnyDeltaRequest(bytes);
 }
 
 /**
- * A request of nothing but a type and a nonce. A thousand of these follow each change to a thousand
- * clients, and the generated decoder takes several times as long for them.
+ * A request of nothing but a type, a nonce and names. A thousand of these follow each change to a
+ * thousand clients, and the generated decoder takes several times as long for them.
  */
-function decodeAcknowledgement(bytes: Uint8Array): Incoming<DeltaRequest> | undefined {
+function decodePlainDeltaRequest(bytes: Uint8Array): Incoming<DeltaRequest> | undefined {
   const reader = new BinaryReader(bytes);
   let typeUrl = '';
   let nonce = '';
+  const subscribe: string[] = [];
+  const unsubscribe: string[] = [];
   while (reader.pos < reader.len) {
     const [field, wireType] = reader.tag();
     if (wireType !== WireType.LengthDelimited) {
       return undefined;
     }
-    if (field === 2) {
-      typeUrl = reader.string();
-    } else if (field === 6) {
-      nonce = reader.string();
-    } else {
-      return undefined;
+    switch (field) {
+      case 2:
+        typeUrl = reader.string();
+        break;
+      case 3:
+        subscribe.push(reader.string());
+        break;
+      case 4:
+        unsubscribe.push(reader.string());
+        break;
+      case 6:
+        nonce = reader.string();
+        break;
+      default:
+        return undefined;
     }
   }
-  return { typeUrl, request: { nonce, subscribe: [], unsubscribe: [], initialVersions: {} } };
+  return { typeUrl, request: { nonce, subscribe, unsubscribe, initialVersions: {} } };
 }
 
 function decodeAnyDeltaRequest(bytes: Uint8Array): Incoming<DeltaRequest> {

@@ -73,8 +73,8 @@ export interface Limits {
 }
 
 export const defaultLimits: Limits = {
-  streamsPerSecond: 500,
-  streamBurst: 250,
+  streamsPerSecond: 1_000,
+  streamBurst: 500,
   admissionWaitMs: 10_000,
   connectionsMax: 10_000,
   streamsPerConnectionMax: 32,
