@@ -66,7 +66,18 @@ export function sidecarState(
   };
 }
 
+/** A summary stays the same object while nothing happens, and most is asked while nothing does. */
+const known = new WeakMap<TypeSummary, { readonly set: ResourceSet; readonly state: TypeState }>();
+
 function typeState(typeUrl: TypeUrl, set: ResourceSet, type: TypeSummary | undefined): TypeState {
+  const before = type && known.get(type);
+  if (before?.set === set) return before.state;
+  const state = compared(typeUrl, set, type);
+  if (type !== undefined) known.set(type, { set, state });
+  return state;
+}
+
+function compared(typeUrl: TypeUrl, set: ResourceSet, type: TypeSummary | undefined): TypeState {
   const ackedVersion = type?.ackedVersion ?? emptyResourceSet.version;
   const rejected = (type?.rejected ?? [])
     .filter(({ name, version }) => set.resources.get(name)?.version === version)

@@ -20,9 +20,12 @@ export class OpenSessions {
   }
 
   /** Those of one node, or of all. */
-  *list(nodeId?: string): Iterable<Session> {
-    const groups = nodeId === undefined ? this.#byNode.values() : [this.#byNode.get(nodeId) ?? []];
-    for (const sessions of groups) {
+  list(nodeId?: string): Iterable<Session> {
+    return nodeId === undefined ? this.#all() : (this.#byNode.get(nodeId) ?? []);
+  }
+
+  *#all(): Iterable<Session> {
+    for (const sessions of this.#byNode.values()) {
       yield* sessions;
     }
   }

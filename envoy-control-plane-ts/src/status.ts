@@ -58,8 +58,6 @@ export interface NodeStatus {
   readonly types: readonly TypeStatus[];
 }
 
-type BoardSummary = Omit<TypeSummary, 'awaitsAnswer'>;
-
 /** When something happened to all resources of a response; shared, since there are many. */
 interface Moment {
   readonly time: number;
@@ -78,7 +76,7 @@ class Entry {
 export class TypeStatusBoard {
   readonly #byName = new Map<string, Entry>();
   /** Kept, since summaries are asked for far more often than something happens. */
-  #summary: { readonly namesVersion: number; readonly is: BoardSummary } | undefined;
+  #summary: { readonly namesVersion: number; readonly is: TypeSummary } | undefined;
 
   constructor(private readonly typeUrl: TypeUrl) {}
 
@@ -188,14 +186,21 @@ export class TypeStatusBoard {
    * has, whatever it acknowledged before
    * @param namesVersion differs when the names do
    */
-  summary(asksFor: (name: string) => boolean, namesVersion: number): BoardSummary {
-    if (this.#summary?.namesVersion !== namesVersion) {
-      this.#summary = { namesVersion, is: this.#summarize(asksFor) };
+  summary(
+    asksFor: (name: string) => boolean,
+    namesVersion: number,
+    awaitsAnswer: boolean,
+  ): TypeSummary {
+    const kept = this.#summary;
+    if (kept?.namesVersion === namesVersion && kept.is.awaitsAnswer === awaitsAnswer) {
+      return kept.is;
     }
-    return this.#summary.is;
+    const is = this.#summarize(asksFor, awaitsAnswer);
+    this.#summary = { namesVersion, is };
+    return is;
   }
 
-  #summarize(asksFor: (name: string) => boolean): BoardSummary {
+  #summarize(asksFor: (name: string) => boolean, awaitsAnswer: boolean): TypeSummary {
     const acked: TypedResource[] = [];
     const rejected: RejectedResource[] = [];
     let sentAt: number | undefined;
@@ -215,7 +220,8 @@ export class TypeStatusBoard {
         rejected.push({ name, ...entry.nack });
       }
     }
-    return { typeUrl: this.typeUrl, ackedVersion: versionOf(acked), sentAt, ackedAt, rejected };
+    const ackedVersion = versionOf(acked);
+    return { typeUrl: this.typeUrl, ackedVersion, sentAt, ackedAt, rejected, awaitsAnswer };
   }
 
   /** A copy of what is known, as plain data. */

@@ -144,10 +144,13 @@ export class StreamSession<Request> {
   }
 
   summary(): TypeSummary[] {
-    return [...this.#types.values()].map(({ subscription, board }) => ({
-      ...board.summary((name) => subscription.asksFor(name), subscription.namesVersion),
-      awaitsAnswer: subscription.awaitsAnswer,
-    }));
+    return this.#removals.map(({ subscription, board }) =>
+      board.summary(
+        (name) => subscription.asksFor(name),
+        subscription.namesVersion,
+        subscription.awaitsAnswer,
+      ),
+    );
   }
 
   close(): void {
