@@ -5,39 +5,48 @@ import colours from 'picocolors';
 import type { Answer } from './commands.js';
 import { age } from './duration.js';
 import { ExitCode } from './exit-code.js';
-import { readApi, UnavailableError } from './page-server-client.js';
+import { ApiError, readApi, UnavailableError } from './page-server-client.js';
 import { rejectionLines } from './proxy-status-answer.js';
 import { typeName } from './resource-type.js';
 
 /** The page server holds one answer back for so long at most. */
 const HELD_BACK_MS_MAX = 25_000;
 const UNAVAILABLE_RETRY_MS = 500;
+/** Before the first answer, what is away for longer is taken as not running. */
+const PASSING_MS = 5_000;
 
 /**
  * `dotline wait`: 0 as soon as every sidecar that the revision touches holds it, 1 when some do not
  * after the time, or when another revision has taken its place.
- * @throws UnavailableError when no page server answers at first, or at the end of the time
+ * @throws UnavailableError when no page server answers for five seconds at first
  */
 export async function waitAnswer(address: string, name: string, forMs: number): Promise<Answer> {
   const startMs = Date.now();
   const endMs = startMs + forMs;
-  let view = await ask(address, name, 0);
-  while (isOpen(view) && Date.now() < endMs) {
+  let view: EnforcementView | undefined;
+  do {
     const leftMs = Math.max(0, endMs - Date.now());
     try {
-      view = await ask(address, name, Math.min(leftMs, HELD_BACK_MS_MAX));
+      // The first answer is what there is to say if no other comes.
+      const waitMs = view === undefined ? 0 : Math.min(leftMs, HELD_BACK_MS_MAX);
+      view = await ask(address, name, waitMs);
     } catch (error) {
-      // A page server that starts again is no answer.
-      if (!(error instanceof UnavailableError) || Date.now() >= endMs) throw error;
-      await sleep(Math.min(leftMs, UNAVAILABLE_RETRY_MS));
+      // A page server, or its store, that starts again is no answer.
+      if (!isPassing(error)) throw error;
+      if (view === undefined && Date.now() - startMs > PASSING_MS) throw error;
+      await sleep(UNAVAILABLE_RETRY_MS);
     }
-  }
+  } while (view === undefined || (isOpen(view) && Date.now() < endMs));
   return answerOf(view, name, Date.now() - startMs);
 }
 
 function ask(address: string, name: string, waitMs: number): Promise<EnforcementView> {
   const path = `/api/revisions/${encodeURIComponent(name)}/enforcement?waitMs=${waitMs}`;
   return readApi(address, path, waitMs);
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof UnavailableError || (error instanceof ApiError && error.status === 503);
 }
 
 function isOpen({ state }: EnforcementView): boolean {

@@ -94,11 +94,15 @@ export class BuildCache {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
-      // Somebody stored the key meanwhile, or the entry is damaged; a second rename settles both.
-      await rm(folder, { recursive: true, force: true });
-      await rename(unfinished, folder).catch((again: NodeJS.ErrnoException) => {
-        if (again.code !== 'ENOTEMPTY' && again.code !== 'EEXIST') throw again;
-      });
+      // Somebody stored the key meanwhile, or the entry is damaged. It is moved away whole, since others
+      // may be at the same; whose entry is then in its place does not matter.
+      const old = await mkdtemp(join(this.directory, 'unfinished-'));
+      try {
+        await rename(folder, old).catch(unless('ENOENT'));
+        await rename(unfinished, folder).catch(unless('ENOTEMPTY', 'EEXIST'));
+      } finally {
+        await rm(old, { recursive: true, force: true });
+      }
     }
   }
 
@@ -121,4 +125,11 @@ export class BuildCache {
 
 function sha256(content: string | Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
+}
+
+/** Passes over failures that say no more than that somebody else was faster. */
+function unless(...codes: readonly string[]): (error: NodeJS.ErrnoException) => void {
+  return (error) => {
+    if (!codes.includes(error.code ?? '')) throw error;
+  };
 }
