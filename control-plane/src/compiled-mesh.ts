@@ -30,17 +30,19 @@ export async function compileMesh(
   nowMs = Date.now(),
 ): Promise<CompiledMesh> {
   const mesh = await inSpan('read mesh', {}, () => loadMesh(directory));
-  const { edges, findings, needs, grants, baseline, refused, nextExpiryMs } = await inSpan(
-    'compile policies',
-    { attributes: { 'dotline.services': mesh.services.length } },
-    () => compiler.compile(mesh, nowMs),
-  );
+  const [compiled, commit] = await Promise.all([
+    inSpan('compile policies', { attributes: { 'dotline.services': mesh.services.length } }, () =>
+      compiler.compile(mesh, nowMs),
+    ),
+    inSpan('read commit', {}, () => cleanCommit(directory)),
+  ]);
+  const { edges, findings, needs, grants, baseline, refused, nextExpiryMs } = compiled;
   return {
     mesh,
     edges,
     relations: { needs, grants, baseline, refused },
     findings,
     nextExpiryMs,
-    commit: await inSpan('read commit', {}, () => cleanCommit(directory)),
+    commit,
   };
 }
