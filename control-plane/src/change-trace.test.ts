@@ -11,6 +11,7 @@ import { eventually } from './testing/eventually.js';
 import { TestControlPlane } from './testing/test-control-plane.js';
 import { freePort, startTestDatabase, type TestDatabase } from './testing/test-database.js';
 import { GUESTS_NEED, GUESTS_NOTHING, TestMesh } from './testing/test-mesh.js';
+import { testInstance } from './testing/test-revision.js';
 import { certificateRequest, TestSidecar } from './testing/test-sidecar.js';
 
 jest.setTimeout(120_000);
@@ -181,16 +182,5 @@ function textOf(value: AnyValue | undefined): string {
 }
 
 function instance(service: string, host: number): Instance {
-  const address = `${LOOPBACK}.${host}`;
-  return {
-    id: `${service}-1`,
-    service,
-    cell: 'cell-1',
-    zone: 'here-a',
-    region: 'here',
-    address,
-    port: 15006,
-    adminAddress: `${address}:15000`,
-    state: 'ready',
-  };
+  return testInstance(service, 1, `${LOOPBACK}.${host}`);
 }

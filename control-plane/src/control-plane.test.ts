@@ -30,6 +30,7 @@ import { type Answer, TestControlPlane } from './testing/test-control-plane.js';
 import { freePort, startTestDatabase, type TestDatabase } from './testing/test-database.js';
 import { GUESTS_NEED, GUESTS_NOTHING, greeterWith, TestMesh } from './testing/test-mesh.js';
 import { TestProcess } from './testing/test-process.js';
+import { testInstance } from './testing/test-revision.js';
 import { certificateRequest, TestSidecar } from './testing/test-sidecar.js';
 
 jest.setTimeout(120_000);
@@ -409,16 +410,5 @@ function lastUpdates(configDump: string): string[] {
 }
 
 function instance(service: string, host: number): Instance {
-  const address = `${LOOPBACK}.${host}`;
-  return {
-    id: `${service}-1`,
-    service,
-    cell: 'cell-1',
-    zone: 'here-a',
-    region: 'here',
-    address,
-    port: 15006,
-    adminAddress: `${address}:15000`,
-    state: 'ready',
-  };
+  return testInstance(service, 1, `${LOOPBACK}.${host}`);
 }

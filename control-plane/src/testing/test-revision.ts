@@ -60,9 +60,12 @@ export function testEdge(
   };
 }
 
-/** A ready instance with an address of its own. */
-export function testInstance(service: string, number: number): Instance {
-  const address = `127.1.${service.charCodeAt(0)}.${number}`;
+/** A ready instance with an address of its own, unless one is given. */
+export function testInstance(
+  service: string,
+  number: number,
+  address = `127.1.${service.charCodeAt(0)}.${number}`,
+): Instance {
   return {
     id: `${service}-${number}`,
     service,
