@@ -31,7 +31,7 @@ export class RevisionEnforcement {
     if (!signal.aborted && this.structure.waiting >= WAITING_MAX) {
       throw new ApiError(503, 'too many wait already', 'ask without waitMs');
     }
-    await this.structure.refresh();
+    await this.structure.readAnew();
     for (;;) {
       const seen = this.structure.changes;
       const view = await this.#view(name);

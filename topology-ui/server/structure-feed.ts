@@ -15,6 +15,7 @@ export class StructureFeed {
   #key = '';
   #problem: string | null = 'not read yet';
   #reading: Promise<void> | undefined;
+  #anew: Promise<void> | undefined;
   #hinted: NodeJS.Timeout | undefined;
   #changes = 0;
   readonly #waiting = new Set<() => void>();
@@ -68,8 +69,7 @@ export class StructureFeed {
   hint(): void {
     this.#hinted ??= setTimeout(() => {
       this.#hinted = undefined;
-      // A reading that has begun already may have missed it.
-      void (this.#reading ?? Promise.resolve()).then(() => this.refresh());
+      void this.readAnew();
     }, HINT_DELAY_MS);
   }
 
@@ -88,6 +88,15 @@ export class StructureFeed {
       this.#reading = undefined;
     });
     return this.#reading;
+  }
+
+  /** Resolves with a reading that begins after the call: one under way may have missed what is there now. */
+  readAnew(): Promise<void> {
+    this.#anew ??= (this.#reading ?? Promise.resolve()).then(() => {
+      this.#anew = undefined;
+      return this.refresh();
+    });
+    return this.#anew;
   }
 
   async #readOnce(): Promise<void> {
