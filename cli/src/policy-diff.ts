@@ -11,6 +11,7 @@ import {
   type TrafficLook,
 } from '@dotline/control-plane/change-preview/preview-change';
 import { type CompiledMesh, compileMesh } from '@dotline/control-plane/compiled-mesh';
+import { MeshReader } from '@dotline/model/load-mesh';
 import { MeshError, type Problem } from '@dotline/model/mesh-error';
 import { makeRevision, type Revision } from '@dotline/model/revision';
 import { PolicyCompiler } from '@dotline/policies/compile-policies';
@@ -118,7 +119,7 @@ async function compiledIn(
     ...(platformDirectory === undefined ? {} : { platformDirectory }),
   });
   try {
-    return await compileMesh(directory, compiler, nowMs);
+    return await compileMesh(new MeshReader(directory), compiler, nowMs);
   } finally {
     await compiler.close();
   }

@@ -1,5 +1,5 @@
 import type { Edge } from '@dotline/model/edge';
-import { loadMesh } from '@dotline/model/load-mesh';
+import type { MeshReader } from '@dotline/model/load-mesh';
 import type { Mesh } from '@dotline/model/mesh';
 import { inSpan } from '@dotline/platform-process/span';
 import type { PolicyCompiler } from '@dotline/policies/compile-policies';
@@ -25,16 +25,16 @@ export interface CompiledMesh {
  * @throws MeshError with every problem found
  */
 export async function compileMesh(
-  directory: string,
+  reader: MeshReader,
   compiler: Pick<PolicyCompiler, 'compile'>,
   nowMs = Date.now(),
 ): Promise<CompiledMesh> {
-  const mesh = await inSpan('read mesh', {}, () => loadMesh(directory));
+  const mesh = await inSpan('read mesh', {}, () => reader.read());
   const [compiled, commit] = await Promise.all([
     inSpan('compile policies', { attributes: { 'dotline.services': mesh.services.length } }, () =>
       compiler.compile(mesh, nowMs),
     ),
-    inSpan('read commit', {}, () => cleanCommit(directory)),
+    inSpan('read commit', {}, () => cleanCommit(mesh.directory)),
   ]);
   const { edges, findings, needs, grants, baseline, refused, nextExpiryMs } = compiled;
   return {

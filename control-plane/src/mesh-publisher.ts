@@ -1,3 +1,4 @@
+import { MeshReader } from '@dotline/model/load-mesh';
 import { formatProblem, MeshError, type Problem } from '@dotline/model/mesh-error';
 import { failSpan, inSpan } from '@dotline/platform-process/span';
 import type { PolicyCompiler } from '@dotline/policies/compile-policies';
@@ -38,11 +39,13 @@ export class MeshPublisher {
   readonly #flight = new SingleFlight(() => this.#run());
   #change: MeshChange | undefined;
   #broken = false;
+  readonly #reader: MeshReader;
   readonly #now: () => number;
   readonly #expiry: ExpiryTimer;
 
   constructor(private readonly parts: Parts) {
     this.#now = parts.now ?? Date.now;
+    this.#reader = new MeshReader(parts.directory);
     this.#expiry = new ExpiryTimer(this.#now, () => void this.publish());
   }
 
@@ -64,12 +67,14 @@ export class MeshPublisher {
   }
 
   async #publish(): Promise<void> {
-    const { directory, compiler, metrics, log } = this.parts;
+    const { compiler, metrics, log } = this.parts;
     const startedAtMs = Date.now();
     const stop = metrics.compileSeconds.startTimer();
     let compiled: CompiledMesh;
     try {
-      compiled = await inSpan('compile', {}, () => compileMesh(directory, compiler, this.#now()));
+      compiled = await inSpan('compile', {}, () =>
+        compileMesh(this.#reader, compiler, this.#now()),
+      );
       this.#expiry.set(compiled.nextExpiryMs);
       stop({ result: 'ok' });
     } catch (error) {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { loadMesh } from './load-mesh.js';
+import { loadMesh, MeshReader } from './load-mesh.js';
 import { formatProblem, MeshError } from './mesh-error.js';
 
 const HELLO = fileURLToPath(new URL('../../examples/hello', import.meta.url));
@@ -156,5 +156,18 @@ describe('loadMesh', () => {
   it('says that a folder is no mesh directory', async () => {
     await rm(join(directory, 'mesh.yaml'));
     expect(await problems()).toEqual(['mesh.yaml:1: cannot be read: ENOENT']);
+  });
+
+  it('reads again what changed, and is then as a first reading is', async () => {
+    const reader = new MeshReader(directory);
+    await reader.read();
+    await write(PORTER, SERVICE.replace('team: hosts', 'team: ghosts'));
+    await expect(reader.read()).rejects.toThrow(/unknown team ghosts/);
+    await write(PORTER, SERVICE.replace('tier: standard', 'tier: critical'));
+    expect(await reader.read()).toEqual(await loadMesh(directory));
+    await rm(join(directory, 'services/hello/porter'), { recursive: true });
+    expect(await reader.read()).toEqual(await loadMesh(directory));
+    await write(PORTER, SERVICE.replace('team: hosts', 'team: ghosts'));
+    await expect(reader.read()).rejects.toThrow(/unknown team ghosts/);
   });
 });

@@ -1,21 +1,38 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
+import type { z } from 'zod';
 import type { Cell, Mesh, Objective, Service } from './mesh.js';
 import { MeshError, type Problem } from './mesh-error.js';
 import { MeshFile, ObjectiveFile, ServiceFile } from './mesh-schema.js';
-import { readYamlFile, type YamlFile } from './yaml-file.js';
+import { type YamlFile, YamlFiles } from './yaml-file.js';
 
 const SKIPPED = new Set(['node_modules', 'dist', '.git', '.dotline']);
 const MAX_FILES = 20_000;
 
+/** Reads a mesh directory again and again; a file that is as it was costs no more than reading it. */
+export class MeshReader {
+  readonly #files = new YamlFiles();
+
+  constructor(private readonly directory: string) {}
+
+  /** The mesh as it is now. @throws MeshError with every problem found */
+  read(): Promise<Mesh> {
+    return readMesh(resolve(this.directory), this.#files);
+  }
+}
+
 /**
- * Reads and validates a mesh directory: `mesh.yaml`, every `service.yaml` below `services/` and every
+ * Reads and validates a mesh directory once: `mesh.yaml`, every `service.yaml` below `services/` and every
  * OpenSLO file below `slo/objectives/<team>/`.
  * @throws MeshError with every problem found
  */
-export async function loadMesh(directory: string): Promise<Mesh> {
-  const root = resolve(directory);
-  const meshFile = await readYamlFile(join(root, 'mesh.yaml'), 'mesh.yaml', MeshFile);
+export function loadMesh(directory: string): Promise<Mesh> {
+  return new MeshReader(directory).read();
+}
+
+async function readMesh(root: string, files: YamlFiles): Promise<Mesh> {
+  const meshPath = join(root, 'mesh.yaml');
+  const meshFile = await files.read(meshPath, 'mesh.yaml', MeshFile);
   const problems: Problem[] = [];
   const cells = flattenCells(meshFile.value);
   problems.push(
@@ -33,18 +50,18 @@ export async function loadMesh(directory: string): Promise<Mesh> {
     ),
   );
 
-  const services = await readEach(
-    root,
-    'services',
-    (path) => path.endsWith('/service.yaml'),
-    ServiceFile,
-    problems,
-    toService,
+  const servicePaths = (await filesBelow(join(root, 'services'))).filter((path) =>
+    path.endsWith('/service.yaml'),
   );
+  const objectivePaths = (await filesBelow(join(root, 'slo/objectives'))).filter((path) =>
+    /\.ya?ml$/.test(path),
+  );
+  files.keepOnly(new Set([meshPath, ...servicePaths, ...objectivePaths]));
+  const services = await readEach(root, servicePaths, files, ServiceFile, problems, toService);
   const objectives = await readEach(
     root,
-    'slo/objectives',
-    (path) => /\.ya?ml$/.test(path),
+    objectivePaths,
+    files,
     ObjectiveFile,
     problems,
     toObjective,
@@ -81,17 +98,17 @@ interface Read<Raw, Item> {
 
 async function readEach<Raw, Item>(
   root: string,
-  folder: string,
-  wanted: (path: string) => boolean,
-  schema: Parameters<typeof readYamlFile<Raw>>[2],
+  paths: readonly string[],
+  files: YamlFiles,
+  schema: z.ZodType<Raw>,
   problems: Problem[],
   make: (raw: Raw, path: string, file: string, yaml: YamlFile<Raw>) => Item,
 ): Promise<Read<Raw, Item>[]> {
   const reads: Read<Raw, Item>[] = [];
-  for (const path of (await filesBelow(join(root, folder))).filter(wanted)) {
+  for (const path of paths) {
     const file = relative(root, path);
     try {
-      const yaml = await readYamlFile(path, file, schema);
+      const yaml = await files.read(path, file, schema);
       reads.push({ yaml, item: make(yaml.value, path, file, yaml), file });
     } catch (error) {
       if (!(error instanceof MeshError)) throw error;

@@ -11,27 +11,41 @@ export interface YamlFile<T> {
 }
 
 /**
- * Reads a YAML file and validates it.
- * @param file shown in problems, relative to the mesh directory
- * @throws MeshError with every problem of the file: unreadable, not YAML, not as the schema says
+ * Reads YAML files and validates them. What was read is kept, so a file that is as it was is not parsed
+ * again: parsing a mesh of a hundred services takes longer than compiling the change of one.
  */
-export async function readYamlFile<T>(
-  path: string,
-  file: string,
-  schema: z.ZodType<T>,
-): Promise<YamlFile<T>> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new MeshError([
-      { file, line: 1, message: `cannot be read: ${error.code ?? error.message}` },
-    ]);
-  });
-  return parseYamlFile(text, file, schema);
+export class YamlFiles {
+  readonly #kept = new Map<string, { text: string; schema: unknown; yaml: unknown }>();
+
+  /**
+   * @param file shown in problems, relative to the mesh directory
+   * @throws MeshError with every problem of the file: unreadable, not YAML, not as the schema says
+   */
+  async read<T>(path: string, file: string, schema: z.ZodType<T>): Promise<YamlFile<T>> {
+    const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      throw new MeshError([
+        { file, line: 1, message: `cannot be read: ${error.code ?? error.message}` },
+      ]);
+    });
+    const kept = this.#kept.get(path);
+    // The schema that made a value is its type.
+    if (kept?.text === text && kept.schema === schema) return kept.yaml as YamlFile<T>;
+    const yaml = parseYamlFile(text, file, schema);
+    this.#kept.set(path, { text, schema, yaml });
+    return yaml;
+  }
+
+  /** Forgets what is kept of all other files. */
+  keepOnly(paths: ReadonlySet<string>): void {
+    for (const path of this.#kept.keys()) {
+      if (!paths.has(path)) this.#kept.delete(path);
+    }
+  }
 }
 
 /** The same for text that is already in memory. */
 export function parseYamlFile<T>(text: string, file: string, schema: z.ZodType<T>): YamlFile<T> {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
+  const { document, lines } = parse(text);
   if (document.errors.length > 0) {
     throw new MeshError(
       document.errors.map((error) => ({
@@ -41,16 +55,29 @@ export function parseYamlFile<T>(text: string, file: string, schema: z.ZodType<T
       })),
     );
   }
-  const lineOf = (at: readonly PropertyKey[]) => lineAt(document, lines, at);
   const result = schema.safeParse(document.toJS({ maxAliasCount: 100 }));
   if (!result.success) {
+    const lineOf = (at: readonly PropertyKey[]) => lineAt(document, lines, at);
     throw new MeshError(
       result.error.issues.flatMap((issue) =>
         problemsOf(issue, file, lineOf, (at) => document.hasIn(at)),
       ),
     );
   }
-  return { value: result.data, lineOf };
+  // A syntax tree is many times its text, and of a good file hardly anybody asks for a line.
+  let again: ReturnType<typeof parse> | undefined;
+  return {
+    value: result.data,
+    lineOf: (at) => {
+      again ??= parse(text);
+      return lineAt(again.document, again.lines, at);
+    },
+  };
+}
+
+function parse(text: string): { document: Document; lines: LineCounter } {
+  const lines = new LineCounter();
+  return { document: parseDocument(text, { lineCounter: lines }), lines };
 }
 
 function problemsOf(
