@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { z } from 'zod';
+import { loadTokenIssuers } from './load-token-issuers.js';
 import type { Cell, Mesh, Objective, Service } from './mesh.js';
 import { MeshError, type Problem } from './mesh-error.js';
 import { MeshFile, ObjectiveFile, ServiceFile } from './mesh-schema.js';
@@ -67,6 +68,14 @@ async function readMesh(root: string, files: YamlFiles): Promise<Mesh> {
     toObjective,
   );
 
+  const allServices = services.map(({ item }) => item).sort(byName);
+  const tokens = await loadTokenIssuers(
+    root,
+    meshFile.value.jwt ?? [],
+    allServices,
+    meshFile.lineOf,
+  );
+  problems.push(...tokens.problems);
   const mesh: Mesh = {
     name: meshFile.value.name,
     trustDomain: meshFile.value.trustDomain,
@@ -74,8 +83,9 @@ async function readMesh(root: string, files: YamlFiles): Promise<Mesh> {
     cells,
     teams: meshFile.value.teams,
     products: meshFile.value.products,
-    services: services.map(({ item }) => item).sort(byName),
+    services: allServices,
     objectives: objectives.map(({ item }) => item).sort(byName),
+    ...(tokens.issuers.length === 0 ? {} : { tokenIssuers: tokens.issuers }),
     directory: root,
   };
   problems.push(

@@ -43,6 +43,25 @@ export const MeshFile = z
       )
       .min(1),
     products: z.array(Name).min(1),
+    jwt: z
+      .array(
+        z.strictObject({
+          issuer: z.string().min(1).max(200).describe('The iss claim of its tokens'),
+          audiences: z
+            .array(z.string().min(1).max(200))
+            .min(1)
+            .describe('A token must name one of them in its aud claim'),
+          jwks: z
+            .union([
+              z.strictObject({ file: z.string().min(1) }),
+              z.strictObject({ operation: z.string().min(1) }),
+            ])
+            .describe('The public keys: a file of the mesh directory, or a GET operation'),
+        }),
+      )
+      .max(16)
+      .optional()
+      .describe("Whose tokens tell a team's allow_request who the user is"),
   })
   .describe('A mesh: its trust domain, its places and its teams');
 

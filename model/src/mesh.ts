@@ -3,6 +3,8 @@
  * after validation. All values are plain data, safe to serialise and to freeze.
  */
 
+import type { TokenIssuer } from './request-policy.js';
+
 /** A group of people that owns services, policies and objectives. */
 export interface Team {
   readonly name: string;
@@ -100,6 +102,8 @@ export interface Mesh {
   readonly products: readonly string[];
   readonly services: readonly Service[];
   readonly objectives: readonly Objective[];
+  /** Whose tokens are believed; absent when nobody's are. */
+  readonly tokenIssuers?: readonly TokenIssuer[];
   /** Absolute path. */
   readonly directory: string;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Edge } from './edge.js';
 import type { Mesh } from './mesh.js';
+import type { LiveRequestPolicy, RequestPolicy } from './request-policy.js';
 
 /** One compiled, immutable state of the mesh. Everything enforced, logged and drawn names its revision. */
 export interface Revision {
@@ -15,6 +16,8 @@ export interface Revision {
   readonly edges: readonly Edge[];
   /** For each edge id, the revision in which the edge took its present form. */
   readonly edgeRevisions: Readonly<Record<string, string>>;
+  /** Of teams that decide single requests, sorted by team; absent when none does. */
+  readonly requestPolicies?: readonly LiveRequestPolicy[];
 }
 
 /** What changed between two revisions, by edge id. */
@@ -30,11 +33,18 @@ export interface EdgeDiff {
  * and the objectives, so the same content has the same id on every machine and in every folder.
  */
 export function makeRevision(
-  content: { mesh: Mesh; edges: readonly Edge[]; commit?: string; createdAtMs: number },
+  content: {
+    mesh: Mesh;
+    edges: readonly Edge[];
+    requestPolicies?: readonly RequestPolicy[];
+    commit?: string;
+    createdAtMs: number;
+  },
   previous: Revision | undefined,
 ): Revision {
   const edges = [...content.edges].sort((a, b) => compare(a.id, b.id));
-  const id = contentHash(content.mesh, edges);
+  const policies = [...(content.requestPolicies ?? [])].sort((a, b) => compare(a.team, b.team));
+  const id = contentHash(content.mesh, edges, policies);
   const before = new Map(previous?.edges.map((edge) => [edge.id, edge]));
   const edgeRevisions: Record<string, string> = {};
   for (const edge of edges) {
@@ -49,6 +59,9 @@ export function makeRevision(
     mesh: content.mesh,
     edges,
     edgeRevisions,
+    ...(policies.length === 0
+      ? {}
+      : { requestPolicies: policies.map((p) => live(p, id, previous)) }),
   };
 }
 
@@ -70,11 +83,32 @@ function operationsKey(edge: Edge): string {
   return edge.operations.map((agreed) => agreed.operation).join(',');
 }
 
-function contentHash(mesh: Mesh, edges: readonly Edge[]): string {
+/** A request policy with the revision in which it took this form, as far back as `previous` knows. */
+function live(
+  policy: RequestPolicy,
+  id: string,
+  previous: Revision | undefined,
+): LiveRequestPolicy {
+  const before = previous?.requestPolicies?.find(({ team }) => team === policy.team);
+  return { ...policy, revision: before?.hash === policy.hash ? before.revision : id };
+}
+
+function contentHash(
+  mesh: Mesh,
+  edges: readonly Edge[],
+  requestPolicies: readonly RequestPolicy[],
+): string {
   const services = mesh.services.map(({ directory: _directory, ...rest }) => rest);
   const { directory: _meshDirectory, ...catalog } = mesh;
   return createHash('sha256')
-    .update(JSON.stringify({ ...catalog, services, edges }))
+    .update(
+      JSON.stringify({
+        ...catalog,
+        services,
+        edges,
+        ...(requestPolicies.length === 0 ? {} : { requestPolicies }),
+      }),
+    )
     .digest('hex')
     .slice(0, 12);
 }

@@ -12,6 +12,7 @@ export function serviceSpiffeId(trustDomain: string, service: string): string {
 export type PlatformComponent =
   | 'control-plane'
   | 'collector'
+  | 'authorizer'
   | 'slo'
   | 'page-server'
   | 'runner'
