@@ -8,6 +8,8 @@ import type { Language, OperationClass, Tier } from '@dotline/model/mesh';
 import type { Problem } from '@dotline/model/mesh-error';
 import type { Revision } from '@dotline/model/revision';
 import type { PolicyRelations } from '@dotline/policies/relations';
+import type { DeniedSeen } from '@dotline/policies/suggest-seen';
+import type { UsageSeen } from '@dotline/policies/unused-edges';
 
 /** Requests over the last `LIVE_WINDOW_SECONDS`. Rates are per second, latencies milliseconds. */
 export interface TrafficView {
@@ -348,6 +350,18 @@ export interface AllowedTrafficView {
     readonly requests: number;
   }[];
 }
+
+/** `GET /api/policies/usage?days=30`: how much each operation of the live revision was used. */
+export interface PolicyUsageView {
+  /** Id of the live revision. */
+  readonly revision: string;
+  /** By edge id: when the revision went live in which the edge took its form, milliseconds since the epoch. */
+  readonly edgesSinceMs: Readonly<Record<string, number>>;
+  readonly usage: UsageSeen;
+}
+
+/** `GET /api/traffic/denied?days=7`: what policy refused, by caller, callee, method and path. */
+export type DeniedAttemptsView = DeniedSeen;
 
 /** Every answer with a status of 400 or more. */
 export interface ApiProblem {

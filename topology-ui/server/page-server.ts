@@ -18,6 +18,7 @@ import { traced } from './request-span.js';
 import { RevisionEnforcement } from './revision-enforcement.js';
 import { StructureFeed } from './structure-feed.js';
 import { TrafficFeed } from './traffic-feed.js';
+import { usageRoutes } from './usage-routes.js';
 
 /** An objective that nobody has evaluated for this long has nobody who does. */
 const EVALUATION_STALE_MS = 60_000;
@@ -65,8 +66,9 @@ export class PageServer {
     );
     const enforcement = new RevisionEnforcement(database, this.#structure);
     const changes = changeRoutes(this.#structure, clickhouse);
+    const usage = usageRoutes(this.#structure, database, clickhouse);
     const api = apiRoutes(picture, enforcement, this.#events);
-    this.app = this.#makeApp([changes, api], metrics, pageDirectory, log);
+    this.app = this.#makeApp([changes, usage, api], metrics, pageDirectory, log);
   }
 
   /** Begins to read. */
