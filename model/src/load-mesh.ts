@@ -81,7 +81,8 @@ async function readMesh(root: string, files: YamlFiles): Promise<Mesh> {
     trustDomain: meshFile.value.trustDomain,
     contact: meshFile.value.contact,
     cells,
-    teams: meshFile.value.teams,
+    // Who may push is Git's business, no part of a revision.
+    teams: meshFile.value.teams.map(({ people: _people, ...team }) => team),
     products: meshFile.value.products,
     services: allServices,
     objectives: objectives.map(({ item }) => item).sort(byName),

@@ -10,6 +10,12 @@ const Name = z
   )
   .describe('DNS label');
 
+const Person = z
+  .string()
+  .regex(/^[^\s:]{1,254}$/, 'must be a name or an email address, without spaces and colons')
+  .describe('As they push: a name or an email address; case does not matter');
+const People = z.array(Person).max(10_000).default([]);
+
 const Methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 /** `mesh.yaml`. */
@@ -25,6 +31,9 @@ export const MeshFile = z
       )
       .describe('Authority of every SPIFFE ID'),
     contact: z.string().min(1).describe('Whom to ask about the platform'),
+    platform: z
+      .strictObject({ people: People.describe('Who may push mesh.yaml and policies/platform/') })
+      .default({ people: [] }),
     regions: z
       .array(
         z.strictObject({
@@ -39,6 +48,7 @@ export const MeshFile = z
           name: Name,
           colour: z.string().regex(/^#[0-9a-f]{6}$/i, 'must be #rrggbb'),
           contact: z.string().min(1).describe('Whom to ask: a channel, an address'),
+          people: People.describe("Who may push to the team's folders and services"),
         }),
       )
       .min(1),
