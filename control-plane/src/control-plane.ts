@@ -26,7 +26,7 @@ import { ServerCertificate } from './server-certificate.js';
 import type { Settings } from './settings.js';
 import { authorizeSidecar } from './sidecar-authorizer.js';
 import { SidecarReporter } from './sidecar-reporter.js';
-import { forgetUnregisteredSidecars, writeSidecarTypes } from './sidecar-store.js';
+import { forgetUnregisteredSidecars, writeSidecars } from './sidecar-store.js';
 import { authorizeStatus } from './status-authorizer.js';
 import { StreamBoard } from './stream-board.js';
 import { StreamMeter } from './stream-meter.js';
@@ -96,7 +96,7 @@ export class ControlPlane {
       instances: () => this.#registry.list(),
       states: (nodeIds) => this.#board.states(nodeIds),
       connected: () => this.#board.connectedNodes(),
-      write: (types) => writeSidecarTypes(this.#pool, types),
+      write: (sidecars) => writeSidecars(this.#pool, sidecars),
       markEnforced: async (...enforced) => {
         await markEnforced(this.#pool, ...enforced);
         this.#traces.enforced(...enforced);

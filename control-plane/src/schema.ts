@@ -75,6 +75,83 @@ const migrations: readonly string[] = [
     add column sent_at   timestamptz,
     add column acked_at  timestamptz;
   `,
+  `
+  -- What changes with every heartbeat and every revision is one row for a sidecar, not one for each of
+  -- its types. Sidecars are written anew when their streams come back.
+  drop table control_plane.sidecars;
+  create table control_plane.sidecars (
+    instance_id     text primary key,
+    service         text not null,
+    connected       boolean not null,
+    acked_revision  text,
+    at              timestamptz not null
+  );
+  create table control_plane.sidecar_types (
+    instance_id    text not null references control_plane.sidecars on delete cascade,
+    type_url       text not null,
+    state          text not null,
+    sent_version   text,
+    acked_version  text,
+    sent_at        timestamptz,
+    acked_at       timestamptz,
+    nack           jsonb,
+    primary key (instance_id, type_url)
+  );
+  `,
+  `
+  -- What happened to the mesh, in order. Each hash covers its entry and the hash before it; what has been
+  -- written is refused to change, for everybody and in every mode of the session.
+  create table control_plane.audit_log (
+    sequence       bigint primary key,
+    at             timestamptz not null,
+    actor          jsonb not null,
+    action         text not null,
+    subject        jsonb not null,
+    details        jsonb not null,
+    previous_hash  text not null unique,
+    hash           text not null unique
+  );
+  create index audit_log_by_time on control_plane.audit_log (at);
+
+  create function control_plane.refuse_audit_change() returns trigger language plpgsql as $$
+  begin
+    raise exception 'the audit log can only grow: % is refused', tg_op using errcode = '42501';
+  end
+  $$;
+  create trigger only_grows before update or delete or truncate on control_plane.audit_log
+    for each statement execute function control_plane.refuse_audit_change();
+  alter table control_plane.audit_log enable always trigger only_grows;
+
+  create function control_plane.check_audit_order() returns trigger language plpgsql as $$
+  declare
+    tail record;
+  begin
+    select sequence, hash into tail
+      from control_plane.audit_log order by sequence desc limit 1;
+    if new.sequence <> coalesce(tail.sequence, 0) + 1
+       or new.previous_hash <> coalesce(tail.hash, repeat('0', 64)) then
+      raise exception 'entry % does not follow the end of the audit log', new.sequence
+        using errcode = '23514';
+    end if;
+    return new;
+  end
+  $$;
+  create trigger in_order before insert on control_plane.audit_log
+    for each row execute function control_plane.check_audit_order();
+  alter table control_plane.audit_log enable always trigger in_order;
+
+  -- Whose commit a revision is of, as Git names him.
+  alter table control_plane.revisions add column author text;
+  -- Of a rollout that is a rollback: from which revision, by whom and why.
+  alter table control_plane.rollouts add column rollback jsonb;
+
+  -- While a rollback holds: contents of the mesh directory that are not to go live by themselves.
+  create table control_plane.pin (
+    only_row    boolean primary key default true check (only_row),
+    rollout_id  bigint not null references control_plane.rollouts,
+    held_back   jsonb not null
+  );
+  `,
 ];
 
 /** Any number that no other program of the database uses for an advisory lock. */

@@ -4,8 +4,8 @@ import { HEARTBEAT_LOST_MS } from './instance-registry.js';
 import type { RegisteredInstance } from './instance-store.js';
 import type { Metrics } from './metrics.js';
 import type { LiveRevision } from './revision-store.js';
-import type { RejectedResource, SidecarState } from './sidecar-state.js';
-import type { Rejection, SidecarType } from './sidecar-store.js';
+import type { RejectedResource, SidecarState, TypeState } from './sidecar-state.js';
+import type { Rejection, Sidecar, SidecarType } from './sidecar-store.js';
 import { SingleFlight } from './single-flight.js';
 
 /** At most five writes a second, whatever the number of sidecars. */
@@ -23,7 +23,7 @@ interface Parts {
   readonly instances: () => readonly RegisteredInstance[];
   readonly states: (nodeIds?: ReadonlySet<string>) => ReadonlyMap<string, SidecarState>;
   readonly connected: () => ReadonlySet<string>;
-  readonly write: (types: readonly SidecarType[]) => Promise<void>;
+  readonly write: (sidecars: readonly Sidecar[]) => Promise<void>;
   readonly markEnforced: (rolloutId: string, atMs: number, sidecars: number) => Promise<void>;
   /** Something that a reader would see has been written. */
   readonly written: () => void;
@@ -31,15 +31,27 @@ interface Parts {
   readonly log: Logger;
 }
 
+/** What was written of a connected sidecar last. */
+interface Written {
+  readonly ackedRevision: string | undefined;
+  readonly types: ReadonlyMap<string, { readonly state: TypeState; readonly type: SidecarType }>;
+}
+
+/** What is to be written of a sidecar, and what is written then; nothing of one that is away. */
+interface Report {
+  readonly sidecar: Sidecar;
+  readonly after: Written | undefined;
+}
+
 /**
  * Writes down what each sidecar holds, and when a revision is enforced on all of them. Changes are
- * collected: however many there are, each sidecar is written once.
+ * collected: however many there are, each sidecar is written once, with the types that changed.
  */
 export class SidecarReporter {
   readonly #dirty = new Set<string>();
-  readonly #written = new Map<string, readonly SidecarType[]>();
+  readonly #written = new Map<string, Written>();
   readonly #rejections = new Map<string, string>();
-  readonly #writer = new SingleFlight(() => this.#report());
+  readonly #writer = new SingleFlight(() => this.#write());
   #timer: NodeJS.Timeout | undefined;
   readonly #heartbeat: NodeJS.Timeout;
   #enforcedRollout: string | undefined;
@@ -76,7 +88,7 @@ export class SidecarReporter {
     }, delayMs).unref();
   }
 
-  async #report(): Promise<void> {
+  async #write(): Promise<void> {
     const dirty = new Set(this.#dirty);
     this.#dirty.clear();
     const registered = new Map(this.parts.instances().map((each) => [each.instance.id, each]));
@@ -84,15 +96,13 @@ export class SidecarReporter {
       if (!registered.has(nodeId)) this.#forget(nodeId);
     }
     const states = this.parts.states(dirty);
-    const types = [...dirty].flatMap((nodeId) => {
-      const instance = registered.get(nodeId)?.instance;
-      return instance === undefined
-        ? []
-        : this.#typesOf(nodeId, instance.service, states.get(nodeId));
+    const reports = [...dirty].flatMap((nodeId) => {
+      const service = registered.get(nodeId)?.instance.service;
+      return service === undefined ? [] : this.#report(nodeId, service, states.get(nodeId));
     });
     try {
-      if (types.length > 0) await this.parts.write(types);
-      const isNews = this.#remember(types);
+      if (reports.length > 0) await this.parts.write(reports.map(({ sidecar }) => sidecar));
+      const isNews = this.#remember(reports);
       const isEnforced = await this.#noteEnforced(registered);
       if (isNews || isEnforced) this.parts.written();
     } catch (error) {
@@ -103,37 +113,58 @@ export class SidecarReporter {
     }
   }
 
-  #typesOf(nodeId: string, service: string, state: SidecarState | undefined): SidecarType[] {
+  #report(instanceId: string, service: string, state: SidecarState | undefined): Report[] {
     const atMs = Date.now();
+    const before = this.#written.get(instanceId);
     if (state === undefined) {
-      return (this.#written.get(nodeId) ?? []).map((type) => ({ ...type, connected: false, atMs }));
+      const away = { instanceId, service, connected: false, ackedRevision: undefined, atMs };
+      return before === undefined ? [] : [{ sidecar: { ...away, types: [] }, after: undefined }];
     }
     const live = this.parts.live();
     const isLive = state.holds && live !== undefined && this.parts.placed() === live.revision.id;
-    return state.types.map((type) => ({
-      instanceId: nodeId,
-      service,
-      typeUrl: type.typeUrl,
-      connected: true,
-      state: type.state,
-      sentVersion: type.wantedVersion,
-      ackedVersion: type.ackedVersion,
-      sentAtMs: type.sentAtMs,
-      ackedAtMs: type.ackedAtMs,
-      rejections: type.rejected.map((rejected) => this.#rejection(nodeId, service, rejected)),
-      ackedRevision: isLive ? live.revision.id : undefined,
-      atMs,
-    }));
+    const ackedRevision = isLive ? live.revision.id : undefined;
+    const after = new Map(
+      state.types.map((type) => {
+        const known = before?.types.get(type.typeUrl);
+        // While nothing happens to a type, its state is the same object.
+        if (known?.state === type) return [type.typeUrl, known];
+        return [type.typeUrl, { state: type, type: this.#typeOf(service, type, known?.type) }];
+      }),
+    );
+    const types = [...after.values()].flatMap(({ state: now, type }) =>
+      before?.types.get(type.typeUrl)?.state === now ? [] : [type],
+    );
+    return [
+      {
+        sidecar: { instanceId, service, connected: true, ackedRevision, types, atMs },
+        after: { ackedRevision, types: after },
+      },
+    ];
+  }
+
+  #typeOf(service: string, state: TypeState, before: SidecarType | undefined): SidecarType {
+    return {
+      typeUrl: state.typeUrl,
+      state: state.state,
+      sentVersion: state.wantedVersion,
+      ackedVersion: state.ackedVersion,
+      sentAtMs: state.sentAtMs,
+      ackedAtMs: state.ackedAtMs,
+      rejections: state.rejected.map((rejected) =>
+        this.#rejection(service, rejected, before?.rejections),
+      ),
+    };
   }
 
   /** The same resource in the same version stays what it was when it was first refused. */
-  #rejection(nodeId: string, service: string, rejected: RejectedResource): Rejection {
+  #rejection(
+    service: string,
+    rejected: RejectedResource,
+    before: readonly Rejection[] = [],
+  ): Rejection {
     const { typeUrl, name, version, detail, atMs } = rejected;
     const revision = this.parts.live()?.revision;
-    const first = this.#written
-      .get(nodeId)
-      ?.find((type) => type.typeUrl === typeUrl)
-      ?.rejections.find((each) => each.resource === name && each.version === version);
+    const first = before.find((each) => each.resource === name && each.version === version);
     return {
       resource: name,
       version,
@@ -145,23 +176,26 @@ export class SidecarReporter {
   }
 
   /** Whether a reader would see a difference. */
-  #remember(types: readonly SidecarType[]): boolean {
-    const byNode = new Map<string, SidecarType[]>();
-    for (const type of types) {
-      byNode.set(type.instanceId, [...(byNode.get(type.instanceId) ?? []), type]);
-    }
+  #remember(reports: readonly Report[]): boolean {
     let isNews = false;
-    for (const [nodeId, now] of byNode) {
-      const before = this.#written.get(nodeId);
-      isNews ||= before === undefined || contentOf(before) !== contentOf(now);
-      this.#written.set(nodeId, now);
-      this.#logRejections(nodeId, now);
+    for (const { sidecar, after } of reports) {
+      const { instanceId, types } = sidecar;
+      const before = this.#written.get(instanceId);
+      isNews ||= types.length > 0 || before?.ackedRevision !== after?.ackedRevision;
+      isNews ||= (before === undefined) !== (after === undefined);
+      if (after === undefined) {
+        // Another control plane may write it until it comes back.
+        this.#written.delete(instanceId);
+      } else {
+        this.#written.set(instanceId, after);
+        if (types.length > 0) this.#logRejections(instanceId, after);
+      }
     }
     return isNews;
   }
 
-  #logRejections(nodeId: string, types: readonly SidecarType[]): void {
-    const rejections = types.flatMap((type) => type.rejections);
+  #logRejections(nodeId: string, { types }: Written): void {
+    const rejections = [...types.values()].flatMap(({ type }) => type.rejections);
     const key = rejections.map(({ resource, version }) => `${resource} ${version}`).join(',');
     if (this.#rejections.get(nodeId) === key || (key === '' && !this.#rejections.has(nodeId)))
       return;
@@ -217,8 +251,4 @@ function shortened(detail: string): string {
   if (detail.length <= DETAIL_LENGTH_MAX) return detail;
   const half = DETAIL_LENGTH_MAX / 2;
   return `${detail.slice(0, half)} … ${detail.slice(-half)}`;
-}
-
-function contentOf(types: readonly SidecarType[]): string {
-  return JSON.stringify(types.map(({ atMs: _, ...rest }) => rest));
 }

@@ -45,20 +45,39 @@ export interface SidecarState {
   readonly ackedAtMs: number;
 }
 
+/** Summaries stay the same objects while nothing happens, and most is asked while nothing does. */
+const knownStates = new WeakMap<
+  readonly TypeSummary[],
+  { readonly sets: readonly (ResourceSet | undefined)[]; readonly state: SidecarState }
+>();
+const typeUrls = Object.values(TypeUrl);
+
 /** Compares what a sidecar has acknowledged with what the cache has for it. */
 export function sidecarState(
-  summary: NodeSummary,
+  { types }: Pick<NodeSummary, 'types'>,
   wanted: (typeUrl: TypeUrl) => ResourceSet | undefined,
 ): SidecarState {
-  const types = Object.values(TypeUrl).flatMap((typeUrl) => {
-    const set = wanted(typeUrl);
-    const type = summary.types.find((each) => each.typeUrl === typeUrl);
+  const sets = typeUrls.map(wanted);
+  const before = knownStates.get(types);
+  if (before?.sets.every((set, index) => set === sets[index])) return before.state;
+  const state = comparedTypes(types, sets);
+  knownStates.set(types, { sets, state });
+  return state;
+}
+
+function comparedTypes(
+  summary: readonly TypeSummary[],
+  sets: readonly (ResourceSet | undefined)[],
+): SidecarState {
+  const types = typeUrls.flatMap((typeUrl, index) => {
+    const set = sets[index];
+    const type = summary.find((each) => each.typeUrl === typeUrl);
     if (set === undefined || (set.resources.size === 0 && type === undefined)) return [];
     return [typeState(typeUrl, set, type)];
   });
   return {
     holds:
-      summary.types.every(({ awaitsAnswer }) => !awaitsAnswer) &&
+      summary.every(({ awaitsAnswer }) => !awaitsAnswer) &&
       types.length > 0 &&
       types.every(({ wantedVersion, ackedVersion }) => wantedVersion === ackedVersion),
     types,
@@ -66,7 +85,7 @@ export function sidecarState(
   };
 }
 
-/** A summary stays the same object while nothing happens, and most is asked while nothing does. */
+/** The same for one type: most of what happens happens to one. */
 const known = new WeakMap<TypeSummary, { readonly set: ResourceSet; readonly state: TypeState }>();
 
 function typeState(typeUrl: TypeUrl, set: ResourceSet, type: TypeSummary | undefined): TypeState {

@@ -24,14 +24,10 @@ export interface Rejection {
   readonly atMs: number;
 }
 
-/** What one sidecar has of one resource type. */
+/** What one sidecar has of one resource type, as of the last word of its stream. */
 export interface SidecarType {
-  readonly instanceId: string;
-  readonly service: string;
   readonly typeUrl: string;
-  readonly connected: boolean;
-  /** As of the last word of its stream; `undefined` when there was none yet. */
-  readonly state: ConfigState | undefined;
+  readonly state: ConfigState;
   /** Version of the whole type that the sidecar is to have. */
   readonly sentVersion: string | undefined;
   /** Version of the whole type that it uses. */
@@ -40,10 +36,6 @@ export interface SidecarType {
   readonly sentAtMs: number | undefined;
   readonly ackedAtMs: number | undefined;
   readonly rejections: readonly Rejection[];
-  /** Last revision whose configuration it acknowledged for every type. */
-  readonly ackedRevision: string | undefined;
-  /** Milliseconds since the epoch. */
-  readonly atMs: number;
 }
 
 /**
@@ -52,88 +44,78 @@ export interface SidecarType {
  */
 const CONNECTION_LOST_MS = 30_000;
 
-/** The same over all types. */
 export interface Sidecar {
   readonly instanceId: string;
   readonly service: string;
   readonly connected: boolean;
+  /** Last revision whose configuration it acknowledged for every type. */
   readonly ackedRevision: string | undefined;
-  readonly rejections: readonly Rejection[];
   /** One for each resource type that it holds or is to hold. */
   readonly types: readonly SidecarType[];
+  /** Milliseconds since the epoch. */
   readonly atMs: number;
 }
 
 /** Every sidecar that was ever seen and whose instance is still registered, by instance id. */
 export async function readSidecars(pool: pg.Pool): Promise<Sidecar[]> {
-  const byInstance = new Map<string, SidecarType[]>();
-  for (const type of await readSidecarTypes(pool)) {
-    byInstance.set(type.instanceId, [...(byInstance.get(type.instanceId) ?? []), type]);
+  const [sidecars, types] = await Promise.all([
+    pool.query<Row>(
+      `select s.* from control_plane.sidecars s
+         join control_plane.instances i on i.id = s.instance_id
+        order by s.instance_id`,
+    ),
+    pool.query<TypeRow>('select * from control_plane.sidecar_types order by type_url'),
+  ]);
+  const typesOf = new Map<string, SidecarType[]>();
+  for (const row of types.rows) {
+    const others = typesOf.get(row.instance_id);
+    if (others === undefined) typesOf.set(row.instance_id, [typeOf(row)]);
+    else others.push(typeOf(row));
   }
-  return [...byInstance.values()].flatMap((types) => {
-    const newest = types.reduce((a, b) => (a.atMs > b.atMs ? a : b));
-    return [
-      {
-        instanceId: newest.instanceId,
-        service: newest.service,
-        connected: newest.connected && Date.now() - newest.atMs < CONNECTION_LOST_MS,
-        ackedRevision: newest.ackedRevision,
-        rejections: types.flatMap((type) => type.rejections),
-        types,
-        atMs: newest.atMs,
-      },
-    ];
-  });
-}
-
-/** The same, one entry for each sidecar and resource type. */
-export async function readSidecarTypes(pool: pg.Pool): Promise<SidecarType[]> {
-  const { rows } = await pool.query<Row>(
-    `select s.* from control_plane.sidecars s
-       join control_plane.instances i on i.id = s.instance_id
-      order by s.instance_id, s.type_url`,
-  );
-  return rows.map((row) => ({
+  return sidecars.rows.map((row) => ({
     instanceId: row.instance_id,
     service: row.service,
-    typeUrl: row.type_url,
-    connected: row.connected,
-    state: row.state ?? undefined,
-    sentVersion: row.sent_version ?? undefined,
-    ackedVersion: row.acked_version ?? undefined,
-    sentAtMs: row.sent_at?.getTime(),
-    ackedAtMs: row.acked_at?.getTime(),
-    rejections: row.nack ?? [],
+    connected: row.connected && Date.now() - row.at.getTime() < CONNECTION_LOST_MS,
     ackedRevision: row.acked_revision ?? undefined,
+    types: typesOf.get(row.instance_id) ?? [],
     atMs: row.at.getTime(),
   }));
 }
 
-/** Writes many entries at once. An unknown acked revision leaves the one before. */
-export async function writeSidecarTypes(
-  pool: pg.Pool,
-  types: readonly SidecarType[],
-): Promise<void> {
+/**
+ * Writes many sidecars at once. Types that are not given stay as they are, and so does the last
+ * acknowledged revision when the one of now is unknown.
+ */
+export async function writeSidecars(pool: pg.Pool, sidecars: readonly Sidecar[]): Promise<void> {
+  const types = sidecars.flatMap(({ instanceId, types }) =>
+    types.map((type) => ({ ...type, instanceId })),
+  );
   await pool.query(
-    `insert into control_plane.sidecars
-       (instance_id, type_url, service, connected, state, sent_version, acked_version, sent_at,
-        acked_at, nack, acked_revision, at)
-     select "instanceId", "typeUrl", service, connected, state, "sentVersion", "ackedVersion",
+    `with seen as (
+       insert into control_plane.sidecars (instance_id, service, connected, acked_revision, at)
+       select "instanceId", service, connected, "ackedRevision", to_timestamp("atMs" / 1000)
+         from jsonb_to_recordset($1::jsonb) as s(
+           "instanceId" text, service text, connected boolean, "ackedRevision" text,
+           "atMs" double precision)
+        order by "instanceId"
+       on conflict (instance_id) do update set service = excluded.service,
+         connected = excluded.connected, at = excluded.at,
+         acked_revision = coalesce(excluded.acked_revision, control_plane.sidecars.acked_revision)
+     )
+     insert into control_plane.sidecar_types
+       (instance_id, type_url, state, sent_version, acked_version, sent_at, acked_at, nack)
+     select "instanceId", "typeUrl", state, "sentVersion", "ackedVersion",
             to_timestamp("sentAtMs" / 1000), to_timestamp("ackedAtMs" / 1000),
-            nullif(rejections, '[]'::jsonb), "ackedRevision", to_timestamp("atMs" / 1000)
-       from jsonb_to_recordset($1::jsonb) as s(
-         "instanceId" text, "typeUrl" text, service text, connected boolean, state text,
-         "sentVersion" text, "ackedVersion" text, "sentAtMs" double precision,
-         "ackedAtMs" double precision, rejections jsonb, "ackedRevision" text,
-         "atMs" double precision)
+            nullif(rejections, '[]'::jsonb)
+       from jsonb_to_recordset($2::jsonb) as s(
+         "instanceId" text, "typeUrl" text, state text, "sentVersion" text, "ackedVersion" text,
+         "sentAtMs" double precision, "ackedAtMs" double precision, rejections jsonb)
       order by "instanceId", "typeUrl"
-     on conflict (instance_id, type_url) do update set service = excluded.service,
-       connected = excluded.connected, state = excluded.state, sent_at = excluded.sent_at,
-       acked_at = excluded.acked_at, sent_version = excluded.sent_version,
-       acked_version = excluded.acked_version, nack = excluded.nack,
-       acked_revision = coalesce(excluded.acked_revision, control_plane.sidecars.acked_revision),
-       at = excluded.at`,
-    [JSON.stringify(types)],
+     on conflict (instance_id, type_url) do update set state = excluded.state,
+       sent_at = excluded.sent_at, acked_at = excluded.acked_at,
+       sent_version = excluded.sent_version, acked_version = excluded.acked_version,
+       nack = excluded.nack`,
+    [JSON.stringify(sidecars.map(({ types: _, ...sidecar }) => sidecar)), JSON.stringify(types)],
   );
 }
 
@@ -144,17 +126,33 @@ export async function forgetUnregisteredSidecars(pool: pg.Pool): Promise<void> {
   );
 }
 
+function typeOf(row: TypeRow): SidecarType {
+  return {
+    typeUrl: row.type_url,
+    state: row.state,
+    sentVersion: row.sent_version ?? undefined,
+    ackedVersion: row.acked_version ?? undefined,
+    sentAtMs: row.sent_at?.getTime(),
+    ackedAtMs: row.acked_at?.getTime(),
+    rejections: row.nack ?? [],
+  };
+}
+
 interface Row {
   readonly instance_id: string;
-  readonly type_url: string;
   readonly service: string;
   readonly connected: boolean;
-  readonly state: ConfigState | null;
-  readonly sent_at: Date | null;
-  readonly acked_at: Date | null;
-  readonly sent_version: string | null;
-  readonly acked_version: string | null;
-  readonly nack: Rejection[] | null;
   readonly acked_revision: string | null;
   readonly at: Date;
+}
+
+interface TypeRow {
+  readonly instance_id: string;
+  readonly type_url: string;
+  readonly state: ConfigState;
+  readonly sent_version: string | null;
+  readonly acked_version: string | null;
+  readonly sent_at: Date | null;
+  readonly acked_at: Date | null;
+  readonly nack: Rejection[] | null;
 }

@@ -19,8 +19,9 @@ import { migrate } from './schema.js';
 import {
   forgetUnregisteredSidecars,
   readSidecars,
+  type Sidecar,
   type SidecarType,
-  writeSidecarTypes,
+  writeSidecars,
 } from './sidecar-store.js';
 import { startTestDatabase, type TestDatabase } from './testing/test-database.js';
 
@@ -45,7 +46,8 @@ describe('schema', () => {
   it('is migrated once, by however many replicas that start together', async () => {
     await Promise.all([migrate(pool), migrate(pool), migrate(pool)]);
     const { rows } = await pool.query('select number from control_plane.migrations');
-    expect(rows).toEqual([{ number: 1 }, { number: 2 }]);
+    expect(rows.length).toBeGreaterThan(1);
+    expect(rows).toEqual(rows.map((_, index) => ({ number: index + 1 })));
   });
 });
 
@@ -149,19 +151,23 @@ describe('instance store', () => {
 });
 
 describe('sidecar store', () => {
-  const type = (change: Partial<SidecarType>): SidecarType => ({
+  const sidecar = (change: Partial<Sidecar>): Sidecar => ({
     instanceId: 'fare-1',
     service: 'fare',
-    typeUrl: 'cluster',
     connected: true,
+    ackedRevision: 'r1',
+    types: [],
+    atMs: Date.now(),
+    ...change,
+  });
+  const type = (change: Partial<SidecarType>): SidecarType => ({
+    typeUrl: 'cluster',
     state: 'synced',
     sentVersion: 'v1',
     ackedVersion: 'v1',
     sentAtMs: 1_000,
     ackedAtMs: undefined,
     rejections: [],
-    ackedRevision: 'r1',
-    atMs: Date.now(),
     ...change,
   });
   const rejection = {
@@ -182,47 +188,47 @@ describe('sidecar store', () => {
   };
 
   it('tells of each sidecar what it holds and what it rejected', async () => {
-    await writeSidecarTypes(pool, [
-      type({}),
-      type({
-        typeUrl: 'route',
-        state: 'error',
-        ackedVersion: undefined,
-        ackedAtMs: 1_500,
-        rejections: [rejection],
-      }),
-      type({ instanceId: 'gone-1' }),
+    const refused = type({
+      typeUrl: 'route',
+      state: 'error',
+      ackedVersion: undefined,
+      ackedAtMs: 1_500,
+      rejections: [rejection],
+    });
+    await writeSidecars(pool, [
+      sidecar({ types: [type({}), refused] }),
+      sidecar({ instanceId: 'gone-1', types: [type({})] }),
     ]);
     expect(await readSidecars(pool)).toMatchObject([
       {
         instanceId: 'fare-1',
         connected: true,
         ackedRevision: 'r1',
-        rejections: [rejection],
-        types: [
-          { typeUrl: 'cluster', state: 'synced', sentAtMs: 1_000, ackedAtMs: undefined },
-          { typeUrl: 'route', state: 'error', ackedVersion: undefined, ackedAtMs: 1_500 },
-        ],
+        types: [type({}), refused],
       },
     ]);
   });
 
   it('keeps the last acknowledged revision while a newer one is not held', async () => {
-    await writeSidecarTypes(pool, [type({ ackedRevision: undefined, connected: false })]);
+    await writeSidecars(pool, [sidecar({ ackedRevision: undefined, connected: false })]);
     expect(await readSidecars(pool)).toMatchObject([{ ackedRevision: 'r1', connected: false }]);
   });
 
+  it('keeps the types that are not written again', async () => {
+    const cluster = type({ ackedVersion: 'v2' });
+    await writeSidecars(pool, [sidecar({ types: [cluster] })]);
+    const [{ types } = sidecar({})] = await readSidecars(pool);
+    expect(types).toMatchObject([cluster, { typeUrl: 'route', rejections: [rejection] }]);
+  });
+
   it('takes a sidecar whose control plane is silent as not connected', async () => {
-    await writeSidecarTypes(pool, [
-      type({ atMs: Date.now() - 60_000 }),
-      type({ typeUrl: 'route', atMs: Date.now() - 60_000 }),
-    ]);
+    await writeSidecars(pool, [sidecar({ atMs: Date.now() - 60_000 })]);
     expect(await readSidecars(pool)).toMatchObject([{ connected: false }]);
   });
 
   it('forgets sidecars without an instance', async () => {
     await forgetUnregisteredSidecars(pool);
-    const { rows } = await pool.query('select distinct instance_id from control_plane.sidecars');
+    const { rows } = await pool.query('select instance_id from control_plane.sidecars');
     expect(rows).toEqual([{ instance_id: 'fare-1' }]);
   });
 });

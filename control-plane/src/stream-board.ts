@@ -106,7 +106,10 @@ export class StreamBoard {
 
   /** Of a sidecar with two streams, that of the newer. */
   #stateOf(nodeId: string): SidecarState | undefined {
-    const [newest] = [...this.parts.summary(nodeId)].sort((a, b) => b.streamId - a.streamId);
+    let newest: NodeSummary | undefined;
+    for (const each of this.parts.summary(nodeId)) {
+      if (newest === undefined || each.streamId > newest.streamId) newest = each;
+    }
     return newest && sidecarState(newest, (typeUrl) => this.parts.wanted(nodeId, typeUrl));
   }
 

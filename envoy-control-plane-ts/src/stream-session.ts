@@ -68,6 +68,7 @@ export class StreamSession<Request> {
   #closed = false;
   /** Nothing is due, and nothing is held back: only news can change that. */
   #idle = false;
+  #summary: readonly TypeSummary[] | undefined;
   readonly #push = () => {
     this.#idle = false;
     try {
@@ -103,6 +104,7 @@ export class StreamSession<Request> {
 
   request(typeUrl: TypeUrl, request: Request): void {
     const { hooks, stream } = this.#options;
+    this.#summary = undefined;
     const state = this.#type(typeUrl);
     const { namesVersion } = state.subscription;
     const answers = state.subscription.apply(request);
@@ -143,14 +145,16 @@ export class StreamSession<Request> {
     }));
   }
 
-  summary(): TypeSummary[] {
-    return this.#removals.map(({ subscription, board }) =>
+  /** The same object until something happens. */
+  summary(): readonly TypeSummary[] {
+    this.#summary ??= this.#removals.map(({ subscription, board }) =>
       board.summary(
         (name) => subscription.asksFor(name),
         subscription.namesVersion,
         subscription.awaitsAnswer,
       ),
     );
+    return this.#summary;
   }
 
   close(): void {
@@ -178,6 +182,7 @@ export class StreamSession<Request> {
     this.#nonce = encoded.nonce;
     const nonce = String(encoded.nonce);
     const news = state.board.news(update);
+    this.#summary = undefined;
     state.subscription.sent(update, nonce);
     state.board.sent(update, Date.now());
     this.#writing = true;
@@ -321,6 +326,7 @@ export class StreamSession<Request> {
   #adopt({ typeUrl, subscription, board }: TypeState<Request>, set: ResourceSet): void {
     const adopted = subscription.adopt(set);
     if (adopted.length > 0) {
+      this.#summary = undefined;
       board.adopted(adopted, Date.now());
       this.#heartbeats.follow(adopted);
       this.#statusChanged(typeUrl);

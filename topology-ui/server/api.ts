@@ -61,7 +61,7 @@ export interface SidecarView {
 export interface SidecarTypeView {
   readonly typeUrl: string;
   /** `unknown` before the sidecar has been connected for the first time. */
-  readonly state: 'synced' | 'stale' | 'not-sent' | 'error' | 'unknown';
+  readonly state: 'synced' | 'stale' | 'not-sent' | 'error';
   /** What it is to have, and what it uses. */
   readonly sentVersion: string | null;
   readonly ackedVersion: string | null;

@@ -1,7 +1,7 @@
 import { writeHostInstances } from '@dotline/control-plane/instance-store';
 import { clearMeshProblems, writeMeshProblems } from '@dotline/control-plane/mesh-error-store';
 import { publishRevision } from '@dotline/control-plane/revision-store';
-import { writeSidecarTypes } from '@dotline/control-plane/sidecar-store';
+import { writeSidecars } from '@dotline/control-plane/sidecar-store';
 import { startClickHouse } from '@dotline/slo/testing/running-stores';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { ApiProblem, GraphView, StatusView, TrafficUpdate } from './api.js';
@@ -67,7 +67,7 @@ describe('a mesh that changes and stores that fail', () => {
   beforeAll(async () => {
     await publishRevision(running.database, exampleRevision());
     await writeHostInstances(running.database, 'host-1', exampleInstances(), Date.now());
-    await writeSidecarTypes(running.database, holding(revision.id));
+    await writeSidecars(running.database, holding(revision.id));
     await running.eventually('the revision', async () => {
       const { body } = await running.get<StatusView>('/api/status');
       return body.converged ? true : undefined;
@@ -89,14 +89,14 @@ describe('a mesh that changes and stores that fail', () => {
     expect(Object.keys(update.edges)).toEqual(['orders->fare', 'rider-app->orders']);
     expect(reader?.of('graph')).toHaveLength(1);
 
-    await writeSidecarTypes(running.database, holding(revision.id, false));
+    await writeSidecars(running.database, holding(revision.id, false));
     await running.valkey.publish('dotline:events', '{"type":"sidecars"}');
     for (const each of readers) {
       const changed = await running.eventually('a graph', async () => each.of('graph')[1]);
       expect((changed.data as GraphView).services[0]?.health).toBe('degraded');
       await each.close();
     }
-    await writeSidecarTypes(running.database, holding(revision.id));
+    await writeSidecars(running.database, holding(revision.id));
   });
 
   it('finds changes without a hint', async () => {

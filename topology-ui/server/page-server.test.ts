@@ -1,6 +1,6 @@
 import { writeHostInstances } from '@dotline/control-plane/instance-store';
 import { publishRevision } from '@dotline/control-plane/revision-store';
-import { writeSidecarTypes } from '@dotline/control-plane/sidecar-store';
+import { writeSidecars } from '@dotline/control-plane/sidecar-store';
 import { RecordedSpans } from '@dotline/platform-process/testing/recorded-spans';
 import type { Explanation } from '@dotline/policies/explain';
 import { Evaluator } from '@dotline/slo/evaluator';
@@ -39,7 +39,7 @@ describe('a mesh with traffic', () => {
   beforeAll(async () => {
     await publishRevision(running.database, exampleRevision());
     await writeHostInstances(running.database, 'host-1', exampleInstances(), Date.now());
-    await writeSidecarTypes(running.database, holding(revision.id));
+    await writeSidecars(running.database, holding(revision.id));
     await running.record(40, { caller: 'orders', callee: 'fare', operation: 'fare.estimate' });
     await running.record(10, {
       caller: 'orders',

@@ -66,7 +66,7 @@ export function laggingView(detail: SidecarDetail): LaggingSidecar {
 function typeView(type: SidecarType): SidecarTypeView {
   return {
     typeUrl: type.typeUrl,
-    state: type.state ?? 'unknown',
+    state: type.state,
     sentVersion: type.sentVersion ?? null,
     ackedVersion: type.ackedVersion ?? null,
     sentAtMs: type.sentAtMs ?? null,

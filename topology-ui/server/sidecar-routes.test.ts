@@ -1,6 +1,10 @@
 import { writeHostInstances } from '@dotline/control-plane/instance-store';
 import { markEnforced, publishRevision } from '@dotline/control-plane/revision-store';
-import { type SidecarType, writeSidecarTypes } from '@dotline/control-plane/sidecar-store';
+import {
+  type Sidecar,
+  type SidecarType,
+  writeSidecars,
+} from '@dotline/control-plane/sidecar-store';
 import { makeRevision } from '@dotline/model/revision';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { ApiProblem, EnforcementView, SidecarsView } from './api.js';
@@ -48,11 +52,15 @@ async function enforcement(name: string, waitMs = 0): Promise<EnforcementView> {
 }
 
 /** What the sidecar of one service says now; Valkey hints at it. */
-async function say(service: string, change: Partial<SidecarType>): Promise<void> {
-  const types = holding(narrow.revision.id).filter((type) => type.service === service);
-  await writeSidecarTypes(
+async function say(service: string, change: Partial<SidecarType & Sidecar>): Promise<void> {
+  const sidecars = holding(narrow.revision.id).filter((sidecar) => sidecar.service === service);
+  await writeSidecars(
     running.database,
-    types.map((type) => ({ ...type, ...change })),
+    sidecars.map((sidecar) => ({
+      ...sidecar,
+      ...change,
+      types: sidecar.types.map((type) => ({ ...type, ...change })),
+    })),
   );
   await running.valkey.publish('dotline:events', JSON.stringify({ type: 'sidecars' }));
 }
@@ -79,7 +87,7 @@ describe('a revision', () => {
       'orders-1 never-seen',
       'rider-app-1 never-seen',
     ]);
-    await writeSidecarTypes(running.database, holding(whole.revision.id));
+    await writeSidecars(running.database, holding(whole.revision.id));
     expect(await enforcement('live', 20_000)).toMatchObject({ state: 'enforced', lagging: [] });
   });
 
@@ -96,7 +104,7 @@ describe('a revision', () => {
     expect(Date.now() - startMs).toBeLessThan(15_000);
   });
 
-  it.each<[string, Partial<SidecarType>, object]>([
+  it.each<[string, Partial<SidecarType & Sidecar>, object]>([
     ['refuses', { state: 'error', rejections: [rejection] }, { reason: 'rejected', rejection }],
     ['is away', { connected: false }, { reason: 'disconnected' }],
     [

@@ -139,12 +139,14 @@ function sidecarView(
     connected: sidecar?.connected ?? false,
     revision,
     holdsLiveRevision: revision !== null && revision === liveId,
-    rejected: (sidecar?.rejections ?? []).map(({ resource, detail, revision, rules: [rule] }) => ({
-      resource,
-      detail,
-      ...(revision === undefined ? {} : { revision }),
-      ...(rule === undefined ? {} : { team: rule.team, file: rule.file, line: rule.line }),
-    })),
+    rejected: (sidecar?.types ?? [])
+      .flatMap(({ rejections }) => rejections)
+      .map(({ resource, detail, revision, rules: [rule] }) => ({
+        resource,
+        detail,
+        ...(revision === undefined ? {} : { revision }),
+        ...(rule === undefined ? {} : { team: rule.team, file: rule.file, line: rule.line }),
+      })),
   };
 }
 

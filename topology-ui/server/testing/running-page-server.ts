@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { migrate as migrateTelemetry } from '@dotline/collectors/schema/migrate';
 import { migrate as migrateControlPlane } from '@dotline/control-plane/schema';
-import type { SidecarType } from '@dotline/control-plane/sidecar-store';
+import type { Sidecar } from '@dotline/control-plane/sidecar-store';
 import {
   type RunningStore,
   startClickHouse,
@@ -175,19 +175,23 @@ export class RunningPageServer {
 }
 
 /** What the sidecars say once they hold a revision. */
-export function holding(revision: string, connected = true): SidecarType[] {
+export function holding(revision: string, connected = true): Sidecar[] {
   return exampleInstances().map(({ id, service }) => ({
     instanceId: id,
     service,
-    typeUrl: 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
     connected,
-    state: 'synced',
-    sentVersion: 'v1',
-    ackedVersion: 'v1',
-    sentAtMs: Date.now() - 1_000,
-    ackedAtMs: Date.now() - 900,
-    rejections: [],
     ackedRevision: revision,
+    types: [
+      {
+        typeUrl: 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
+        state: 'synced',
+        sentVersion: 'v1',
+        ackedVersion: 'v1',
+        sentAtMs: Date.now() - 1_000,
+        ackedAtMs: Date.now() - 900,
+        rejections: [],
+      },
+    ],
     atMs: Date.now(),
   }));
 }
