@@ -84,11 +84,14 @@ async function readMesh(root: string, files: YamlFiles): Promise<Mesh> {
     // Who may push is Git's business, no part of a revision.
     teams: meshFile.value.teams.map(({ people: _people, ...team }) => team),
     products: meshFile.value.products,
+    ...(meshFile.value.rollout === undefined ? {} : { rollout: meshFile.value.rollout }),
+    limits: meshFile.value.limits,
     services: allServices,
     objectives: objectives.map(({ item }) => item).sort(byName),
     ...(tokens.issuers.length === 0 ? {} : { tokenIssuers: tokens.issuers }),
     directory: root,
   };
+  problems.push(...checkRollout(mesh, meshFile.lineOf(['rollout', 'cell'])));
   problems.push(
     ...services.flatMap((read) => checkService(mesh, read)),
     ...repeated('service', services),
@@ -214,6 +217,13 @@ function toObjective(
 function checkService(mesh: Mesh, { yaml, item, file }: Read<ServiceFile, Service>): Problem[] {
   const problems: Problem[] = [];
   const unknown = (path: PropertyKey[], what: string, value: string, known: readonly string[]) => {
+function checkRollout({ rollout, cells }: Mesh, line: number): Problem[] {
+  const known = cells.map(({ name }) => name);
+  if (rollout?.cell === undefined || known.includes(rollout.cell)) return [];
+  const hint = `mesh.yaml knows: ${known.join(', ')}`;
+  return [{ file: 'mesh.yaml', line, message: `unknown cell ${rollout.cell}`, hint }];
+}
+
     if (known.includes(value)) return;
     problems.push({
       file,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isPathTemplate } from './path-template.js';
+import { RolloutPolicy } from './rollout-policy.js';
 
 /** Names of services, teams, cells …: DNS labels, because they become host names and identities. */
 const Name = z
@@ -55,6 +56,7 @@ export const MeshFile = z
     products: z.array(Name).min(1),
     jwt: z
       .array(
+    rollout: RolloutPolicy.optional(),
         z.strictObject({
           issuer: z.string().min(1).max(200).describe('The iss claim of its tokens'),
           audiences: z

@@ -4,6 +4,7 @@
  */
 
 import type { TokenIssuer } from './request-policy.js';
+import type { RolloutPolicy } from './rollout-policy.js';
 
 /** A group of people that owns services, policies and objectives. */
 export interface Team {
@@ -107,3 +108,5 @@ export interface Mesh {
   /** Absolute path. */
   readonly directory: string;
 }
+  /** All at once when absent. */
+  readonly rollout?: RolloutPolicy;
