@@ -11,6 +11,7 @@ import type { LiveMesh } from './live-mesh.js';
 import { type MeshChange, mergeChanges } from './mesh-change.js';
 import { clearMeshProblems, writeMeshProblems } from './mesh-error-store.js';
 import type { MeshEvents } from './mesh-events.js';
+import { untilCheckedOut } from './mesh-source/checkout-lock.js';
 import type { Metrics } from './metrics.js';
 import type { RolloutTraces } from './rollout-traces.js';
 import { SingleFlight } from './single-flight.js';
@@ -39,6 +40,9 @@ export class MeshPublisher {
   readonly #flight = new SingleFlight(() => this.#run());
   #change: MeshChange | undefined;
   #broken = false;
+  /** Of the directory itself, and of where its commits come from. */
+  #problems: readonly Problem[] = [];
+  #sourceProblems: readonly Problem[] = [];
   readonly #reader: MeshReader;
   readonly #now: () => number;
   readonly #expiry: ExpiryTimer;
@@ -55,6 +59,13 @@ export class MeshPublisher {
     return this.#flight.request();
   }
 
+  /** Says why nothing newer comes into the directory; without problems, that it does again. */
+  async setSourceProblems(problems: readonly Problem[]): Promise<void> {
+    if (JSON.stringify(problems) === JSON.stringify(this.#sourceProblems)) return;
+    this.#sourceProblems = problems;
+    await this.#storeProblems();
+  }
+
   close(): Promise<void> {
     this.#expiry.close();
     return this.#flight.close();
@@ -68,6 +79,7 @@ export class MeshPublisher {
 
   async #publish(): Promise<void> {
     const { compiler, metrics, log } = this.parts;
+    await untilCheckedOut(this.parts.directory);
     const startedAtMs = Date.now();
     const stop = metrics.compileSeconds.startTimer();
     let compiled: CompiledMesh;
@@ -99,32 +111,35 @@ export class MeshPublisher {
   }
 
   async #report(problems: readonly Problem[], error: unknown): Promise<void> {
-    const { log, metrics, pool, events } = this.parts;
-    metrics.meshProblems.set(problems.length);
+    const { log } = this.parts;
     const [first] = problems;
     const change = trace.getActiveSpan();
     if (change !== undefined && first !== undefined) failSpan(change, formatProblem(first));
     for (const problem of problems.slice(0, PROBLEMS_LOGGED_MAX)) log.error(formatProblem(problem));
     if (!(error instanceof MeshError)) log.error({ err: error }, 'the mesh cannot be compiled');
     this.#broken = true;
-    try {
-      await writeMeshProblems(pool, problems);
-    } catch (reason) {
-      log.warn({ err: reason }, 'problems of the mesh directory are not stored');
-    }
-    events.publish({ type: 'mesh-error' });
+    this.#problems = problems;
+    await this.#storeProblems();
   }
 
   async #clear(): Promise<void> {
-    const { log, metrics, pool, events } = this.parts;
-    metrics.meshProblems.set(0);
-    try {
-      if (await clearMeshProblems(pool)) events.publish({ type: 'mesh-error' });
-    } catch (reason) {
-      log.warn({ err: reason }, 'solved problems of the mesh directory are still stored');
-    }
-    if (this.#broken) log.info('the mesh directory is good again');
+    this.#problems = [];
+    await this.#storeProblems();
+    if (this.#broken) this.parts.log.info('the mesh directory is good again');
     this.#broken = false;
+  }
+
+  async #storeProblems(): Promise<void> {
+    const { log, metrics, pool, events } = this.parts;
+    const problems = [...this.#sourceProblems, ...this.#problems];
+    metrics.meshProblems.set(problems.length);
+    try {
+      if (problems.length > 0) await writeMeshProblems(pool, problems);
+      else if (!(await clearMeshProblems(pool))) return;
+    } catch (reason) {
+      log.warn({ err: reason }, 'what is wrong in the mesh directory is not stored');
+    }
+    events.publish({ type: 'mesh-error' });
   }
 }
 

@@ -47,6 +47,10 @@ export interface PolicyCheckOptions {
   readonly opaPath: string;
   /** Folder for compiled policies, as in `PolicyCompilerOptions`. */
   readonly cacheDirectory: string;
+  /** As in `PolicyCompilerOptions`. */
+  readonly platformDirectory?: string;
+  /** Compiles instead of one that is made from the options: whoever compiles the same again has it kept. */
+  readonly compiler?: Pick<PolicyCompiler, 'compile'>;
   /** Time of the check, in milliseconds since the epoch: it decides what has expired. */
   readonly nowMs: number;
 }
@@ -62,11 +66,12 @@ export async function checkPolicies(
 ): Promise<PolicyReport> {
   const mesh = await problemsOrResult(loadMesh(directory));
   if ('problems' in mesh) return reportOf(mesh.problems.map(brokenMesh), undefined);
-  const { opaPath } = options;
+  const { opaPath, platformDirectory } = options;
+  const folder = platformDirectory === undefined ? {} : { platformDirectory };
   const [compiled, tests, { teams, platform }] = await Promise.all([
     problemsOrResult(compile(mesh.result, options)),
-    testPolicies(mesh.result, { opaPath, coverage: true }),
-    readPolicyUnits(mesh.result),
+    testPolicies(mesh.result, { opaPath, coverage: true, ...folder }),
+    readPolicyUnits(mesh.result, platformDirectory),
   ]);
   const remarks =
     'problems' in compiled
@@ -92,9 +97,10 @@ async function problemsOrResult<Result>(
 
 async function compile(
   mesh: Mesh,
-  { opaPath, cacheDirectory, nowMs }: PolicyCheckOptions,
+  { nowMs, compiler: given, ...options }: PolicyCheckOptions,
 ): Promise<CompiledPolicies> {
-  const compiler = new PolicyCompiler({ opaPath, cacheDirectory });
+  if (given !== undefined) return given.compile(mesh, nowMs);
+  const compiler = new PolicyCompiler(options);
   try {
     return await compiler.compile(mesh, nowMs);
   } finally {

@@ -45,6 +45,8 @@ export interface PolicyTestOptions {
   readonly opaPath: string;
   /** Whether to measure how much of the rules the tests evaluate, which takes a second run. */
   readonly coverage?: boolean;
+  /** As in `PolicyCompilerOptions`. */
+  readonly platformDirectory?: string;
 }
 
 const Results = z.array(
@@ -65,7 +67,7 @@ const Results = z.array(
  */
 export async function testPolicies(mesh: Mesh, options: PolicyTestOptions): Promise<PolicyTestRun> {
   const opa = await Opa.open(options.opaPath);
-  const { teams, platform, problems } = await readPolicyUnits(mesh);
+  const { teams, platform, problems } = await readPolicyUnits(mesh, options.platformDirectory);
   const units = [...teams, platform];
   const catalog = JSON.stringify({ catalog: catalogOf(mesh) });
   const runs = await Promise.all(

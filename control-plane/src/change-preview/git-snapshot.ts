@@ -1,10 +1,14 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 
 const TIMEOUT_MS = 60_000;
 const CONTENT = ['mesh.yaml', 'services', 'policies', 'slo'];
+const FILES_MAX = 20_000;
+const BYTES_MAX = 256 * 1024 * 1024;
+/** Regular files, executable or not; no links. */
+const FILE_MODES = new Set(['100644', '100755']);
 
 /** A name that Git does not know, or under which there is no mesh. One line, with the name. */
 export class GitRefError extends Error {
@@ -21,6 +25,7 @@ export class GitRefError extends Error {
 /** What a branch, tag or commit's name stands for at the moment. */
 export interface NamedCommit {
   readonly ref: string;
+  /** Or `<commit>:<folder>` for the mesh in a folder of a bare repository. */
   readonly commit: string;
 }
 
@@ -38,8 +43,9 @@ export async function namedCommit(meshDirectory: string, ref: string): Promise<N
 }
 
 /**
- * Gives `use` a temporary folder with a mesh directory's content as a commit has it, and removes it
- * afterwards. The checkout, its index and its worktrees are left alone.
+ * Gives `use` a temporary folder with the YAML and Rego files of a mesh directory as a commit has them,
+ * and removes it afterwards. They come from Git's objects, so that no `.gitattributes` hides or changes
+ * one. The checkout, its index and its worktrees are left alone.
  * @throws GitRefError, and what `use` throws
  */
 export async function withGitSnapshot<Result>(
@@ -47,35 +53,70 @@ export async function withGitSnapshot<Result>(
   { ref, commit }: NamedCommit,
   use: (directory: string) => Promise<Result>,
 ): Promise<Result> {
-  // Both are relative to the mesh directory, wherever it stands in its repository.
-  const listed = await git(meshDirectory, ['ls-tree', '--name-only', commit, '--', ...CONTENT]);
-  const content = listed.stdout.split('\n').filter((name) => name !== '');
-  if (listed.failed || !content.includes('mesh.yaml')) {
+  // Paths are relative to the mesh directory, wherever it stands in its repository.
+  const listed = await git(meshDirectory, ['ls-tree', '-r', '-z', commit, '--', ...CONTENT]);
+  const files = listed.stdout.split('\0').flatMap(meshFile);
+  if (listed.failed || !files.some(({ path }) => path === 'mesh.yaml')) {
     throw new GitRefError(ref, `there is no mesh.yaml in ${meshDirectory} at ${ref}`);
   }
-  const folder = await mkdtemp(join(tmpdir(), 'dotline-snapshot-'));
+  if (files.length > FILES_MAX) {
+    throw new GitRefError(ref, `the mesh at ${ref} has more than ${FILES_MAX} files`);
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'dotline-snapshot-'));
   try {
-    const archive = join(folder, 'mesh.tar');
-    const directory = join(folder, 'mesh');
-    await mkdir(directory);
-    const made = await git(meshDirectory, [
-      'archive',
-      '--format=tar',
-      `--output=${archive}`,
-      commit,
-      '--',
-      ...content,
-    ]);
-    if (made.failed) throw new GitRefError(ref, `${ref} cannot be read: ${made.stderr}`);
-    await execa('tar', ['-xf', archive, '-C', directory], { timeout: TIMEOUT_MS });
+    await writeObjects(meshDirectory, ref, files, directory);
     return await use(directory);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+interface StoredFile {
+  readonly object: string;
+  readonly path: string;
+}
+
+/** One entry of `git ls-tree`, when it is a file that a mesh is read from. */
+function meshFile(entry: string): StoredFile[] {
+  const [mode = '', , object = '', ...rest] = entry.split(/[ \t]/);
+  const path = rest.length === 0 ? '' : entry.slice(entry.indexOf('\t') + 1);
+  return FILE_MODES.has(mode) && /\.(ya?ml|rego)$/.test(path) ? [{ object, path }] : [];
+}
+
+async function writeObjects(
+  meshDirectory: string,
+  ref: string,
+  files: readonly StoredFile[],
+  directory: string,
+): Promise<void> {
+  const read = await execa('git', ['-C', meshDirectory, 'cat-file', '--batch'], {
+    input: `${files.map(({ object }) => object).join('\n')}\n`,
+    encoding: 'buffer',
+    maxBuffer: BYTES_MAX,
+    timeout: TIMEOUT_MS,
+    reject: false,
+  });
+  if (read.failed) throw new GitRefError(ref, `${ref} cannot be read: ${read.shortMessage}`);
+  const folders = new Set(files.map(({ path }) => join(directory, dirname(path))));
+  await Promise.all([...folders].map((folder) => mkdir(folder, { recursive: true })));
+  const bytes = Buffer.from(read.stdout);
+  let at = 0;
+  for (const { object, path } of files) {
+    // `<object> blob <size>`, a line feed, the content, a line feed.
+    const headEnd = bytes.indexOf(0x0a, at);
+    const [name, type, size] = bytes.toString('latin1', at, headEnd).split(' ');
+    if (name !== object || type !== 'blob') {
+      throw new GitRefError(ref, `${ref} cannot be read: Git has no ${path} (${object})`);
+    }
+    const end = headEnd + 1 + Number(size);
+    await writeFile(join(directory, path), bytes.subarray(headEnd + 1, end));
+    at = end + 1;
   }
 }
 
 function git(directory: string, args: readonly string[]) {
   return execa('git', ['--no-optional-locks', '-C', directory, ...args], {
+    maxBuffer: BYTES_MAX,
     timeout: TIMEOUT_MS,
     reject: false,
   });
