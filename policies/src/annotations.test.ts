@@ -220,7 +220,7 @@ trial := {"orders"}
         {
           line: 3,
           message: 'trial cannot expire',
-          hint: 'set custom.expires above the rules of needs and grants that use it',
+          hint: 'set custom.expires above the rules of needs and grants and request_rules that use it',
         },
       ],
     });

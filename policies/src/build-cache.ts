@@ -17,7 +17,7 @@ import type { BuiltUnit } from './build-unit.js';
 import type { PolicyUnit } from './policy-unit.js';
 
 /** Raised whenever the same Rego would be compiled to something else, or stored in another form. */
-const FORMAT = 3;
+const FORMAT = 4;
 const ENTRIES_MAX = 1_000;
 const ENTRIES_KEPT = 800;
 
@@ -39,6 +39,7 @@ const Facts = z.object({
   copyLines: z.array(z.number()),
   entrypoints: z.array(z.string()),
   readsCatalog: z.boolean(),
+  decision: z.object({ entrypoint: z.string(), readsCatalog: z.boolean() }).exactOptional(),
 });
 
 /** Everything that a build depends on: format, OPA, allowed builtins, and the unit's files. */

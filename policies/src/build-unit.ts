@@ -4,7 +4,7 @@ import type { Witness } from '@dotline/model/edge';
 import type { Problem } from '@dotline/model/mesh-error';
 import { extract } from 'tar';
 import { CAPABILITIES_FILE, checkParsed, inScratchFolder, parseUnit } from './check-unit.js';
-import { instrument, originalLine, type ParsedSource } from './instrument.js';
+import { type DecisionFacts, instrument, originalLine, type ParsedSource } from './instrument.js';
 import type { Opa } from './opa.js';
 import { readOpaErrorText } from './opa-problems.js';
 import type { PolicyUnit } from './policy-unit.js';
@@ -18,6 +18,8 @@ export interface UnitFacts {
   readonly entrypoints: readonly string[];
   /** Whether a rule looks at `data.catalog`: if none does, another catalog cannot change the result. */
   readonly readsCatalog: boolean;
+  /** Present when the unit decides single requests. */
+  readonly decision?: DecisionFacts;
 }
 
 export interface BuiltUnit {
@@ -52,11 +54,14 @@ async function compileParsed(
   unit: PolicyUnit,
   parsed: readonly ParsedSource[],
 ): Promise<{ built: BuiltUnit } | { problems: readonly Problem[] }> {
-  const { files, rules, copyLines, entrypoints } = instrument(unit, parsed);
+  const { files, rules, copyLines, entrypoints, decision } = instrument(unit, parsed);
   const readsCatalog = parsed.some(({ module }) =>
     module.references.some(({ root, path }) => root === 'data' && path[0] === 'catalog'),
   );
-  const facts = { rules, copyLines, entrypoints, readsCatalog };
+  const facts: UnitFacts = {
+    ...{ rules, copyLines, entrypoints, readsCatalog },
+    ...(decision === undefined ? {} : { decision }),
+  };
   if (entrypoints.length === 0) return { built: { facts } };
   const written = [...files, { file: CAPABILITIES_FILE, text: capabilities }];
   return inScratchFolder(written, async (folder) => {

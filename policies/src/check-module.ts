@@ -1,6 +1,8 @@
 import type { Problem } from '@dotline/model/mesh-error';
+import { checkDecision } from './check-request-rules.js';
 import type { PolicyUnit } from './policy-unit.js';
-import type { RegoModule, RegoReference, RegoRule } from './rego-module.js';
+import type { RegoReference } from './rego-definition.js';
+import type { RegoModule, RegoRule } from './rego-module.js';
 
 /** Names with this prefix are the compiler's own. */
 export const RESERVED_PREFIX = 'dotline_';
@@ -34,7 +36,8 @@ function foreignPackage(unit: PolicyUnit, file: string, module: RegoModule): Pro
 function checkAnnotations(unit: PolicyUnit, file: string, module: RegoModule): Problem[] {
   const all = [...module.annotations, ...module.rules.flatMap((rule) => rule.annotations)];
   const idle = module.rules
-    .filter((rule) => !unit.emits.some((set) => set.rule === rule.name))
+    .filter(({ name }) => !unit.emits.some((set) => set.rule === name))
+    .filter(({ name }) => name !== unit.decides?.rule)
     .flatMap((rule) => rule.annotations.map((annotation) => ({ rule, annotation })))
     .filter(({ annotation }) => annotation.expires !== undefined)
     .map(({ rule, annotation }) => ({
@@ -53,7 +56,8 @@ function checkRule(unit: PolicyUnit, file: string, module: RegoModule, rule: Reg
       { ...at, message: `${rule.name}: names that start with ${RESERVED_PREFIX} are reserved` },
     ];
   }
-  const emitted = unit.emits.filter((set) => set.rule === rule.name);
+  const decision = [unit.decides].flatMap((each) => each ?? []);
+  const emitted = [...unit.emits, ...decision].filter((set) => set.rule === rule.name);
   if (emitted.length === 0) return [];
   if (!emitted.some((set) => set.package === module.package)) {
     const home = emitted.map((set) => set.package).join(' or ');
@@ -65,6 +69,7 @@ function checkRule(unit: PolicyUnit, file: string, module: RegoModule, rule: Reg
       },
     ];
   }
+  if (rule.name === unit.decides?.rule) return checkDecision(rule, at);
   if (rule.element !== undefined) return [];
   return [
     {
@@ -77,16 +82,8 @@ function checkRule(unit: PolicyUnit, file: string, module: RegoModule, rule: Reg
 
 function checkReference(unit: PolicyUnit, file: string, reference: RegoReference): Problem[] {
   const at = { file, line: reference.line };
-  if (reference.root === 'input') {
-    if (unit.kind === 'platform') return [];
-    return [
-      {
-        ...at,
-        message: 'team policies have no input',
-        hint: 'needs and grants follow from data.catalog alone',
-      },
-    ];
-  }
+  // Which of a team's rules may read the input is for its files together to tell.
+  if (reference.root === 'input') return [];
   const path = reference.path.join('.');
   if (isWithin(path, 'catalog') || isWithin(path, unit.package)) return [];
   return [

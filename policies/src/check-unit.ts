@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Problem } from '@dotline/model/mesh-error';
 import { ZodError } from 'zod';
 import { checkModule } from './check-module.js';
+import { checkRequestRules } from './check-request-rules.js';
 import type { ParsedSource } from './instrument.js';
 import type { Opa } from './opa.js';
 import { OpaError } from './opa-error.js';
@@ -48,7 +49,7 @@ export async function checkParsed(
   const files = unit.sources.map((source) => source.file);
   const written = [...unit.sources, { file: CAPABILITIES_FILE, text: capabilities }];
   const strict = await inScratchFolder(written, (folder) => checkStrictly(opa, folder, files));
-  return [...own, ...strict];
+  return [...own, ...checkRequestRules(unit, parsed), ...strict];
 }
 
 /** Writes files below a new temporary folder, hands it over, and removes it whatever happens. */

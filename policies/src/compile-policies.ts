@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import type { Edge, Witness } from '@dotline/model/edge';
 import type { Mesh } from '@dotline/model/mesh';
 import { MeshError, type Problem } from '@dotline/model/mesh-error';
+import type { RequestRule } from '@dotline/model/request-policy';
 import { BuildCache, buildKey } from './build-cache.js';
 import { type BuiltUnit, buildUnit, type UnitFacts } from './build-unit.js';
 import { catalogOf } from './catalog.js';
+import { type CompiledRequestPolicy, compiledRequestPolicy } from './compiled-request-policy.js';
 import { EvaluationError, Evaluator } from './evaluator.js';
 import { type Finding, findingsOf } from './finding.js';
 import { lastCommits, withCommit } from './git-witness.js';
@@ -16,6 +18,7 @@ import { sortProblems } from './opa-problems.js';
 import { policyCapabilities } from './policy-capabilities.js';
 import { type EmittedSet, type PolicyUnit, readPolicyUnits } from './policy-unit.js';
 import { MeshNames, readBaseline, readDenials, readGrants, readNeeds } from './read-relations.js';
+import { readRequestRules } from './read-request-rules.js';
 import {
   type BaselineAllowance,
   compareWitnesses,
@@ -60,6 +63,8 @@ export interface CompiledPolicies extends PolicyRelations {
   /** Sorted by id. */
   readonly edges: readonly Edge[];
   readonly findings: readonly Finding[];
+  /** Of teams that decide single requests, sorted by team. */
+  readonly requestPolicies: readonly CompiledRequestPolicy[];
   /** Every rule that states or refuses something, also one that does so of nothing at present; sorted by place. */
   readonly rules: readonly Witness[];
   /** When the first of them ends, in milliseconds since the epoch: until then the same policies give the same answer. */
@@ -123,7 +128,14 @@ export class PolicyCompiler {
     const catalog = JSON.stringify({ catalog: catalogOf(mesh) });
     const run = { opa, capabilities, catalog, catalogHash: hash(catalog), built: 0, evaluated: 0 };
     this.#forgetOthers([...teams, platform]);
-    const { rules, ...read } = await this.#readStated(run, mesh, nowMs, teams, platform, problems);
+    const { rules, requestRules, ...read } = await this.#readStated(
+      run,
+      mesh,
+      nowMs,
+      teams,
+      platform,
+      problems,
+    );
     const committed = await commits;
     const stated = stampCommits(read, committed);
     const joined = joinRelations(mesh, stated);
@@ -139,6 +151,7 @@ export class PolicyCompiler {
       refused,
       edges: edgesOf(joined.agreements, refused),
       findings: findingsOf(joined, refused),
+      requestPolicies: await this.#requestPolicies(run, mesh, teams, requestRules, committed),
       rules: rules.map((rule) => withCommit(rule, committed)).sort(compareWitnesses),
       ...(endMs === undefined ? {} : { nextExpiryMs: endMs }),
     };
@@ -207,12 +220,14 @@ export class PolicyCompiler {
     grants: Grant[];
     baseline: BaselineAllowance[];
     rules: Witness[];
+    requestRules: ReadonlyMap<string, readonly RequestRule[]>;
   }> {
     const names = new MeshNames(mesh);
     const needs: Need[] = [];
     const grants: Grant[] = [];
     const baseline: BaselineAllowance[] = [];
     const rules: Witness[] = [];
+    const requestRules = new Map<string, RequestRule[]>();
     const collect = <Relation>(
       into: Relation[],
       read: { relations: Relation[]; problems: Problem[] },
@@ -246,10 +261,35 @@ export class PolicyCompiler {
       } else {
         collect(needs, readNeeds(names, unit.owner, emitted('needs')));
         collect(grants, readGrants(names, unit.owner, emitted('grants')));
+        const decided: RequestRule[] = [];
+        collect(decided, readRequestRules(names, unit.owner, emitted('request_rules')));
+        requestRules.set(unit.owner, decided);
       }
     }
     if (problems.length > 0) throw new MeshError(sortProblems(problems));
-    return { needs, grants, baseline, rules };
+    return { needs, grants, baseline, rules, requestRules };
+  }
+
+  /** What those teams say about single requests that decide any. */
+  async #requestPolicies(
+    run: Run,
+    mesh: Mesh,
+    teams: readonly PolicyUnit[],
+    rules: ReadonlyMap<string, readonly RequestRule[]>,
+    commits: ReadonlyMap<string, string>,
+  ): Promise<CompiledRequestPolicy[]> {
+    const policies: CompiledRequestPolicy[] = [];
+    for (const unit of teams) {
+      const own = (rules.get(unit.owner) ?? []).map((rule) => ({
+        ...rule,
+        witness: withCommit(rule.witness, commits),
+      }));
+      if (own.length === 0) continue;
+      const found = await this.#build(run, buildKey(run.opa.version, unit), unit);
+      if ('problems' in found) throw new MeshError(found.problems);
+      policies.push(compiledRequestPolicy(mesh, unit.owner, found.built, own, run.catalog));
+    }
+    return policies.sort((a, b) => (a.team < b.team ? -1 : 1));
   }
 
   async #askGuardrails(

@@ -125,7 +125,7 @@ grants contains {"operation": "orders.get", "caller": {"team": "pricing"}} if {
       'what a policy cannot see',
       'package mesh.teams.rides\n\na if data.mesh.teams.pricing.grants\n\nb if input.candidates\n\nc := data[x] if x := "catalog"',
       `${bad}:3: data.mesh.teams.pricing.grants is not visible here (policies see data.catalog and data.mesh.teams.rides)`,
-      `${bad}:5: team policies have no input (needs and grants follow from data.catalog alone)`,
+      `${bad}:5: b reads input, which is there for allow_request alone (allow_request does not use b)`,
       `${bad}:7: data as a whole is not visible here (policies see data.catalog and data.mesh.teams.rides)`,
     ],
     [

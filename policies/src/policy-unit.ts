@@ -28,6 +28,15 @@ export interface EmittedSet {
   readonly rule: string;
 }
 
+/** How a unit decides single requests. */
+export interface RequestDecision {
+  readonly package: string;
+  /** The rule that is true where a request is allowed. */
+  readonly rule: string;
+  /** The emitted set that says of which operations each request is decided. */
+  readonly operations: string;
+}
+
 /** The Rego files of one owner; they are checked, compiled and evaluated together and alone. */
 export interface PolicyUnit {
   /** Team name, or `platform`. */
@@ -36,6 +45,8 @@ export interface PolicyUnit {
   /** The package that every file belongs to, or to one below it. */
   readonly package: string;
   readonly emits: readonly EmittedSet[];
+  /** Only teams decide requests. */
+  readonly decides?: RequestDecision;
   /** Rules, sorted by file. */
   readonly sources: readonly PolicySource[];
   /** Files named `*_test.rego`, sorted by file. */
@@ -43,6 +54,7 @@ export interface PolicyUnit {
 }
 
 const GUARDRAILS: EmittedSet = { package: 'mesh.platform.guardrails', rule: 'deny' };
+const REQUEST_RULES = 'request_rules';
 const BASELINE: EmittedSet = { package: 'mesh.platform.baseline', rule: 'allow' };
 
 /** Folder of the guardrails and the baseline that this package ships. */
@@ -107,7 +119,9 @@ function teamUnit(team: string, sources: readonly PolicySource[]): PolicyUnit {
     emits: [
       { package: name, rule: 'needs' },
       { package: name, rule: 'grants' },
+      { package: name, rule: REQUEST_RULES },
     ],
+    decides: { package: name, rule: 'allow_request', operations: REQUEST_RULES },
     ...split(sources),
   };
 }

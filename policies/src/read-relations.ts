@@ -62,7 +62,8 @@ export interface ReadRelations<Relation> {
   readonly problems: Problem[];
 }
 
-type Emitted = { readonly rows: unknown; readonly rules: readonly Witness[] };
+/** What a set is after its evaluation, and the rules that its elements name. */
+export type Emitted = { readonly rows: unknown; readonly rules: readonly Witness[] };
 
 export function readNeeds(names: MeshNames, team: string, emitted: Emitted): ReadRelations<Need> {
   const example = '{"service": "…", "operation": "<service>.<operation>"}';
@@ -134,7 +135,8 @@ function selector(caller: z.infer<typeof CallerShape>): CallerSelector {
   return { kind: 'product', name: caller.product };
 }
 
-function readRows<Shape>(
+/** Reads the elements of a set that have the right shape and pass a check; the others are problems. */
+export function readRows<Shape>(
   { rows, rules }: Emitted,
   set: string,
   shape: z.ZodType<Shape>,
@@ -170,7 +172,7 @@ function unknownService(names: MeshNames, service: string, witness: Witness): Pr
   return unknownName('service', service, names.callers('service'), witness);
 }
 
-function unknownOperation(names: MeshNames, operation: string, witness: Witness): Problem[] {
+export function unknownOperation(names: MeshNames, operation: string, witness: Witness): Problem[] {
   if (names.operations.has(operation)) return [];
   const { file, line } = witness;
   const service = names.services.get(operation.split('.')[0] ?? '');
@@ -191,7 +193,7 @@ function unknownName(
   return [problem(file, line, `unknown ${what} ${name}`, didYouMean(name, known))];
 }
 
-function foreignService(
+export function foreignService(
   names: MeshNames,
   team: string,
   service: string,

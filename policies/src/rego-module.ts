@@ -1,5 +1,11 @@
 import { z } from 'zod';
 import { type RegoAnnotation, readAnnotation, SyntaxAnnotation } from './rego-annotation.js';
+import {
+  definitionOfImport,
+  definitionOfRule,
+  type RegoDefinition,
+  type RegoReference,
+} from './rego-definition.js';
 
 /**
  * The part of OPA's syntax tree that the compiler reads
@@ -13,9 +19,11 @@ const Rule = z.object({
     location: Location,
     key: z.object({ location: Location }).loose().optional(),
     value: z.unknown().optional(),
+    args: z.array(z.unknown()).optional(),
     ref: z.array(z.object({ value: z.unknown() })).min(1),
   }),
   location: Location,
+  else: z.unknown().optional(),
 });
 const Tree = z.object({
   package: z.object({
@@ -36,14 +44,10 @@ export interface RegoRule {
   readonly annotations: readonly RegoAnnotation[];
   /** Present when the rule is `<name> contains <key> …`, the form that adds to a set. */
   readonly element: { readonly key: string; readonly body: string } | undefined;
-}
-
-/** A reference to `data` or `input`, such as `data.catalog.services`. */
-export interface RegoReference {
-  readonly root: 'data' | 'input';
-  /** The constant part that follows the root, such as `["catalog", "services"]`. */
-  readonly path: readonly string[];
-  readonly line: number;
+  /** Present when the rule is `<name> if …` or `<name> := true …`, the form that is true where its body holds. */
+  readonly truth: { readonly body: string } | undefined;
+  /** Whether it is `default <name> := false`. */
+  readonly isDefaultFalse: boolean;
 }
 
 export interface RegoModule {
@@ -54,11 +58,22 @@ export interface RegoModule {
   readonly annotations: readonly RegoAnnotation[];
   readonly rules: readonly RegoRule[];
   readonly references: readonly RegoReference[];
+  /** Rules and imports, in the order of the file. */
+  readonly definitions: readonly RegoDefinition[];
 }
 
 /** Reads the output of `opa parse`. Throws a ZodError when it is not the syntax tree of OPA 1. */
 export function readRegoModule(json: unknown): RegoModule {
   const tree = Tree.parse(json);
+  const rules = tree.rules ?? [];
+  // The parsed tree lacks what its schema does not name.
+  const whole = json as { readonly rules?: readonly unknown[] };
+  const definitions = [
+    ...(tree.imports ?? []).map(definitionOfImport),
+    ...rules.map((rule, index) =>
+      definitionOfRule(nameOf(rule), rule.location.row, whole.rules?.[index]),
+    ),
+  ];
   return {
     package: tree.package.path
       .slice(1)
@@ -68,18 +83,44 @@ export function readRegoModule(json: unknown): RegoModule {
     annotations: (tree.annotations ?? [])
       .filter(({ scope }) => scope === 'package' || scope === 'subpackages')
       .map(readAnnotation),
-    rules: (tree.rules ?? []).map(toRule),
-    references: [...referencesIn([tree.imports, (json as { rules?: unknown }).rules])],
+    rules: rules.map(toRule),
+    references: definitions.flatMap(({ references }) => references),
+    definitions,
   };
+}
+
+function nameOf(rule: z.infer<typeof Rule>): string {
+  return String(rule.head.ref[0]?.value);
 }
 
 function toRule(rule: z.infer<typeof Rule>): RegoRule {
   return {
-    name: String(rule.head.ref[0]?.value),
+    name: nameOf(rule),
     line: rule.location.row,
     annotations: (rule.annotations ?? []).map(readAnnotation),
     element: toElement(rule),
+    truth: toTruth(rule),
+    isDefaultFalse: rule.default === true && isConstant(rule.head.value, false),
   };
+}
+
+/** The text of the body of a rule whose value is the constant true, without `else`, arguments or key. */
+function toTruth(rule: z.infer<typeof Rule>) {
+  const { head, location } = rule;
+  const [text, headText] = [decode(location), decode(head.location)];
+  if (rule.default || rule.else !== undefined || !isConstant(head.value, true)) return undefined;
+  if (head.key !== undefined || head.args !== undefined || head.ref.length > 1) return undefined;
+  // The second of several bodies is a rule whose head has the text of the body.
+  if (!headText.startsWith(nameOf(rule)) || !text.startsWith(headText)) return undefined;
+  return { body: text.slice(headText.length) };
+}
+
+function isConstant(term: unknown, value: boolean): boolean {
+  const { type, value: own } = (term ?? {}) as {
+    readonly type?: unknown;
+    readonly value?: unknown;
+  };
+  return type === 'boolean' && own === value;
 }
 
 /**
@@ -100,33 +141,4 @@ function toElement({ head, location, default: isDefault }: z.infer<typeof Rule>)
 
 function decode(location: z.infer<typeof Location>): string {
   return Buffer.from(location.text ?? '', 'base64').toString('utf8');
-}
-
-interface Node {
-  readonly type?: unknown;
-  readonly value?: unknown;
-  readonly location?: { readonly row?: unknown };
-}
-
-/** Walks the tree without recursion, so that a deeply nested policy cannot exhaust the stack. */
-function* referencesIn(tree: unknown): Generator<RegoReference> {
-  const pending: unknown[] = [tree];
-  while (pending.length > 0) {
-    const next = pending.pop();
-    if (typeof next !== 'object' || next === null) continue;
-    const node: Node = next;
-    if (node.type === 'ref' && Array.isArray(node.value)) {
-      const [root, ...rest] = node.value as Node[];
-      if (root?.type === 'var' && (root.value === 'data' || root.value === 'input')) {
-        const dynamic = rest.findIndex((part) => part.type !== 'string');
-        const constant = dynamic === -1 ? rest : rest.slice(0, dynamic);
-        yield {
-          root: root.value,
-          path: constant.map((part) => String(part.value)),
-          line: Number(node.location?.row ?? root.location?.row ?? 1),
-        };
-      }
-    }
-    for (const child of Object.values(next)) pending.push(child);
-  }
 }
