@@ -23,3 +23,18 @@ export function pathTemplateRegex(template: string): string {
     .map((segment) => (segment.startsWith('{') ? '[^/]+' : segment.replaceAll('.', '\\.')))
     .join('/');
 }
+
+/** The template of the paths that match both; `undefined` when none does. */
+export function overlapOfTemplates(a: string, b: string): string | undefined {
+  const left = a.split('/');
+  const right = b.split('/');
+  if (left.length !== right.length) return undefined;
+  const both: string[] = [];
+  for (const [index, segment] of left.entries()) {
+    const other = right[index] ?? '';
+    if (segment.startsWith('{')) both.push(other);
+    else if (other === segment || other.startsWith('{')) both.push(segment);
+    else return undefined;
+  }
+  return both.join('/');
+}

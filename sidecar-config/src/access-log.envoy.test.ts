@@ -55,6 +55,8 @@ function expectRecord(record: LogRecord, attributes: Record<string, unknown>): v
     request_bytes: expect.stringMatching(DECIMAL),
     response_bytes: expect.stringMatching(DECIMAL),
     response_flags: ABSENT,
+    // No revision is staged.
+    shadow: attributes.reporter === 'source' ? ABSENT : expect.stringMatching(/ - -$/),
     ...attributes,
   });
   expect(record.traceId).toMatch(/^[0-9a-f]{32}$/);

@@ -6,6 +6,7 @@ import type { KeyValueSchema } from 'envoy-control-plane-ts/gen/opentelemetry/pr
 import { milliseconds } from './duration.js';
 import { expression, firstPresent, literal, PATH_WITHOUT_QUERY } from './format.js';
 import { DENIED_ROUTE, OwnCluster, ROUTE_METADATA } from './names.js';
+import { SHADOW_METADATA } from './shadow-verdict.js';
 import { typedConfig } from './typed-config.js';
 
 type AccessLog = MessageInitShape<typeof AccessLogSchema>;
@@ -31,6 +32,8 @@ export function sourceAccessLog(instance: Instance): AccessLog {
     authorization: expression(
       `has(xds.route_name) && xds.route_name == '${DENIED_ROUTE}' ? 'denied' : 'allowed'`,
     ),
+    // While a staged revision judges the caller: see `routeVerdict`.
+    shadow: `%METADATA(ROUTE:${ROUTE_METADATA}:${SHADOW_METADATA})%`,
     peer_address: '%UPSTREAM_HOST%',
   });
 }
@@ -41,9 +44,12 @@ export function destinationAccessLog(instance: Instance): AccessLog {
     reporter: 'destination',
     caller: '%DOWNSTREAM_PEER_URI_SAN%',
     callee: instance.service,
-    // The edge's id, '@' and the revision in which it took its form: see `policyName`.
+    // The edge's id, '@' and the revision in which it took its form: see `policyName`, and while a
+    // staged revision judges the callers `judgedPolicyName`.
     edge: `%DYNAMIC_METADATA(${RBAC}:enforced_effective_policy_id)%`,
     authorization: `%DYNAMIC_METADATA(${RBAC}:enforced_engine_result)%`,
+    // What RBAC decided, what its shadow rules would, and by which of them.
+    shadow: `%DYNAMIC_METADATA(${RBAC}:enforced_engine_result)% %DYNAMIC_METADATA(${RBAC}:shadow_engine_result)% %DYNAMIC_METADATA(${RBAC}:shadow_effective_policy_id)%`,
     peer_address: '%DOWNSTREAM_REMOTE_ADDRESS%',
   });
 }

@@ -49,12 +49,36 @@ export function missingRule(service: string, team: string, contact: string): Jso
   return { service, team, directory: `policies/teams/${team}/`, contact };
 }
 
-/** The route of callees to which the caller has no edge at all; `noEdgeReply` makes its body. */
+/** The route of callees to which the caller has no edge at all. */
 export function deniedByNoEdge(
   callerTeam: Team,
   calleeTeam: Team,
   /** The services that the callee's team owns. */
   callees: readonly string[],
+): MessageInitShape<typeof RouteSchema> {
+  return ownedDenial(callerTeam, calleeTeam, {
+    ...EVERYTHING,
+    headers: [
+      {
+        name: ':authority',
+        headerMatchSpecifier: {
+          case: 'stringMatch',
+          // Of the whole value; names of services are DNS labels, and hosts have no case.
+          value: {
+            matchPattern: { case: 'safeRegex', value: { regex: `(?i)(${callees.join('|')})` } },
+          },
+        },
+      },
+    ],
+  });
+}
+
+/** A route that says by no more than its metadata whom to ask; `noEdgeReply` makes its body. */
+export function ownedDenial(
+  callerTeam: Team,
+  calleeTeam: Team,
+  match: MessageInitShape<typeof RouteMatchSchema> = EVERYTHING,
+  metadata: JsonObject = {},
 ): MessageInitShape<typeof RouteSchema> {
   return {
     name: DENIED_ROUTE,
@@ -65,29 +89,16 @@ export function deniedByNoEdge(
           need_contact: callerTeam.contact,
           grant_team: calleeTeam.name,
           grant_contact: calleeTeam.contact,
+          ...metadata,
         },
       },
     },
-    match: {
-      ...EVERYTHING,
-      headers: [
-        {
-          name: ':authority',
-          headerMatchSpecifier: {
-            case: 'stringMatch',
-            // Of the whole value; names of services are DNS labels, and hosts have no case.
-            value: {
-              matchPattern: { case: 'safeRegex', value: { regex: `(?i)(${callees.join('|')})` } },
-            },
-          },
-        },
-      ],
-    },
+    match,
     action: { case: 'directResponse', value: { status: 403 } },
   };
 }
 
-/** The body of `deniedByNoEdge`, as the caller's listener makes it. */
+/** The body of `ownedDenial`, as the caller's listener makes it. */
 export function noEdgeReply(caller: string): MessageInitShape<typeof ResponseMapperSchema> {
   const callee = '%REQ(:AUTHORITY)%';
   const [needContact, grantContact] = [routeText('need_contact'), routeText('grant_contact')];

@@ -57,6 +57,15 @@ export class MeshIndex {
     return this.#servicesOfTeam.get(team) ?? [];
   }
 
+  has(service: string): boolean {
+    return this.#services.has(service);
+  }
+
+  /** What a service offers; nothing when the catalog does not hold it. */
+  offers(service: string): readonly Operation[] {
+    return this.#services.get(service)?.operations ?? [];
+  }
+
   /** The operations agreed on an edge, in order of precedence. @throws NotInCatalogError */
   operationsOf(edge: Edge): Operation[] {
     const { operations } = this.service(edge.callee);

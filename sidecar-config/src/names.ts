@@ -21,6 +21,15 @@ export function policyName(edge: Pick<Edge, 'id'>, revision: string): string {
   return `${edge.id}@${revision}`;
 }
 
+/** The same while a revision is staged: the third part says which one judges beside it. */
+export function judgedPolicyName(
+  edge: Pick<Edge, 'id'>,
+  revision: string,
+  stagedRevision: string,
+): string {
+  return `${policyName(edge, revision)}@${stagedRevision}`;
+}
+
 /** Clusters that are no callee. */
 export const OwnCluster = {
   app: 'dotline:app',

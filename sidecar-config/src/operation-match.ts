@@ -14,7 +14,7 @@ type Permission = MessageInitShape<typeof PermissionSchema>;
  * the same template, so that what the caller's sidecar lets out is what the callee's lets in.
  */
 export function operationRouteMatch(
-  operation: Operation,
+  operation: Pick<Operation, 'method' | 'path'>,
 ): MessageInitShape<typeof RouteMatchSchema> {
   return {
     pathSpecifier: hasParameter(operation)
@@ -60,7 +60,9 @@ function pathPattern(operation: Operation) {
     : ({ case: 'exact', value: operation.path } as const);
 }
 
-function methodHeader(operation: Operation): MessageInitShape<typeof HeaderMatcherSchema> {
+function methodHeader(
+  operation: Pick<Operation, 'method'>,
+): MessageInitShape<typeof HeaderMatcherSchema> {
   return {
     name: ':method',
     headerMatchSpecifier: {
@@ -70,6 +72,6 @@ function methodHeader(operation: Operation): MessageInitShape<typeof HeaderMatch
   };
 }
 
-function hasParameter(operation: Operation): boolean {
+function hasParameter(operation: Pick<Operation, 'path'>): boolean {
   return operation.path.includes('{');
 }

@@ -9,7 +9,7 @@ import type {
 } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_components_pb';
 import { RouteConfigurationSchema } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_pb';
 import { PreviousHostsPredicateSchema } from 'envoy-control-plane-ts/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
-import { deniedByNoEdge, deniedRoute, missingRule, requestFacts } from './denial.js';
+import { deniedByNoEdge, deniedRoute, missingRule, ownedDenial, requestFacts } from './denial.js';
 import { milliseconds } from './duration.js';
 import type { EncodedPieces } from './encoded-pieces.js';
 import { literal } from './format.js';
@@ -17,6 +17,8 @@ import type { MeshIndex } from './mesh-index.js';
 import { ListenerName, ROUTE_METADATA } from './names.js';
 import { operationRouteMatch } from './operation-match.js';
 import { REMOVED_HEADERS } from './removed-headers.js';
+import type { Shadow } from './shadow.js';
+import { routeVerdict, SHADOW_METADATA } from './shadow-verdict.js';
 import { typedConfig } from './typed-config.js';
 
 type VirtualHost = MessageInitShape<typeof VirtualHostSchema>;
@@ -34,23 +36,39 @@ export function outboundRoutes(
   index: MeshIndex,
   caller: string,
   pieces: EncodedPieces,
+  shadow?: Shadow,
 ): Uint8Array {
   const { catalogKey } = index;
+  const judged = new Set(shadow?.calleesJudgedFor(caller));
   return Buffer.concat([
     pieces.piece(['outbound'], () =>
       encoded({ name: ListenerName.outbound, requestHeadersToRemove: REMOVED_HEADERS }),
     ),
     ...index
       .outboundEdges(caller)
+      .filter(({ callee }) => !judged.has(callee))
       .map((edge) =>
         pieces.piece(['outbound edge', catalogKey, ...index.formOf(edge)], () =>
           encoded({ virtualHosts: [allowedHost(index, edge)] }),
         ),
       ),
+    ...(shadow === undefined || judged.size === 0 ? [] : [judgedHosts(index, caller, shadow)]),
     pieces.piece(['outbound denied', catalogKey, caller], () =>
       encoded({ virtualHosts: [deniedHost(index, caller)] }),
     ),
   ]);
+}
+
+/** The hosts of callees about which a staged revision decides otherwise, whatever is decided now. */
+function judgedHosts(index: MeshIndex, caller: string, shadow: Shadow): Uint8Array {
+  const edges = new Map(index.outboundEdges(caller).map((edge) => [edge.callee, edge]));
+  const virtualHosts = shadow.calleesJudgedFor(caller).flatMap((callee) => {
+    const edge = edges.get(callee);
+    if (edge !== undefined) return [judgedHost(index, edge, shadow)];
+    // A service that the live catalog does not hold is answered as every unknown one.
+    return index.has(callee) ? [judgedDeniedHost(index, caller, callee, shadow)] : [];
+  });
+  return encoded({ virtualHosts });
 }
 
 function encoded(part: MessageInitShape<typeof RouteConfigurationSchema>): Uint8Array {
@@ -59,13 +77,7 @@ function encoded(part: MessageInitShape<typeof RouteConfigurationSchema>): Uint8
 
 function allowedHost(index: MeshIndex, edge: Edge): VirtualHost {
   const agreed = index.operationsOf(edge);
-  const body: JsonObject = {
-    error: 'denied by policy',
-    reason: `edge ${edge.id} does not allow this method and path`,
-    ...requestFacts(edge.caller, edge.callee),
-    allowed: agreed.map(({ id, method, path }) => literal(`${id}: ${method} ${path}`)),
-    ...wayOut(index, edge.caller, edge.callee, index.teamOf(edge.callee)),
-  };
+  const body = notAgreedBody(index, edge, agreed);
   const metadata = { callee: edge.callee };
   return {
     name: edge.callee,
@@ -82,16 +94,73 @@ function allowedHost(index: MeshIndex, edge: Edge): VirtualHost {
   };
 }
 
-function operationRoute(index: MeshIndex, edge: Edge, operation: Operation): Route {
+/** The same decisions as `allowedHost`, each with what the staged revision would decide. */
+function judgedHost(index: MeshIndex, edge: Edge, shadow: Shadow): VirtualHost {
+  const body = notAgreedBody(index, edge, index.operationsOf(edge));
+  return {
+    name: edge.callee,
+    domains: [edge.callee],
+    routes: shadow.judgements(edge.caller, edge.callee).map((judgement) => {
+      const { request, live } = judgement;
+      const match = request && operationRouteMatch(request);
+      const verdict = { [SHADOW_METADATA]: routeVerdict(judgement, shadow.staged.revision.id) };
+      return live === undefined
+        ? deniedRoute(body, { callee: edge.callee, ...verdict }, match)
+        : operationRoute(index, edge, live, match, verdict);
+    }),
+  };
+}
+
+/** A host of a callee to which there is no edge yet: all is denied, some of it would be allowed. */
+function judgedDeniedHost(
+  index: MeshIndex,
+  caller: string,
+  callee: string,
+  shadow: Shadow,
+): VirtualHost {
+  return {
+    name: callee,
+    domains: [callee],
+    routes: shadow
+      .judgements(caller, callee)
+      .map((judgement) =>
+        ownedDenial(
+          index.teamOf(caller),
+          index.teamOf(callee),
+          judgement.request && operationRouteMatch(judgement.request),
+          { callee, [SHADOW_METADATA]: routeVerdict(judgement, shadow.staged.revision.id) },
+        ),
+      ),
+  };
+}
+
+function notAgreedBody(index: MeshIndex, edge: Edge, agreed: readonly Operation[]): JsonObject {
+  return {
+    error: 'denied by policy',
+    reason: `edge ${edge.id} does not allow this method and path`,
+    ...requestFacts(edge.caller, edge.callee),
+    allowed: agreed.map(({ id, method, path }) => literal(`${id}: ${method} ${path}`)),
+    ...wayOut(index, edge.caller, edge.callee, index.teamOf(edge.callee)),
+  };
+}
+
+function operationRoute(
+  index: MeshIndex,
+  edge: Edge,
+  operation: Operation,
+  match = operationRouteMatch(operation),
+  metadata: JsonObject = {},
+): Route {
   return {
     name: operation.id,
-    match: operationRouteMatch(operation),
+    match,
     metadata: {
       filterMetadata: {
         [ROUTE_METADATA]: {
           callee: edge.callee,
           edge: edge.id,
           revision: index.edgeRevision(edge),
+          ...metadata,
         },
       },
     },

@@ -22,6 +22,7 @@ import { MeshIndex } from './mesh-index.js';
 import { INBOUND_AUTHORIZATION, ListenerName } from './names.js';
 import { outboundRoutes } from './outbound-routes.js';
 import { appCluster, collectorClusters, type TcpEndpoint } from './own-clusters.js';
+import { Shadow } from './shadow.js';
 
 /** The types that every sidecar holds. */
 type SidecarType =
@@ -49,6 +50,8 @@ export interface MeshInput {
   readonly telemetry: { readonly grpc: TcpEndpoint; readonly http: TcpEndpoint };
   /** Share of requests that are traced, 0–100; 100 unless given. */
   readonly tracedPercent?: number;
+  /** A revision that is judged beside the live one; nothing of it is enforced. */
+  readonly staged?: Revision | undefined;
   /** What was encoded before; without it everything is encoded anew. */
   readonly kept?: KeptParts;
 }
@@ -73,6 +76,9 @@ export function meshResources(input: MeshInput): (instance: Instance) => Sidecar
   const { trustDomain } = input.revision.mesh;
   const { tracedPercent = 100, kept = new KeptParts(), telemetry } = input;
   const { listeners, pieces } = kept;
+  const shadow = input.staged && new Shadow(index, input.staged);
+  // Only what a staged revision decides otherwise depends on it.
+  const beside = (judges: boolean | undefined) => (judges ? [input.staged?.id] : []);
 
   const own = [appCluster(), ...collectorClusters(telemetry, trustDomain)].map((cluster) =>
     pieces.resource(['own cluster', cluster.name, telemetry, trustDomain], () =>
@@ -105,12 +111,13 @@ export function meshResources(input: MeshInput): (instance: Instance) => Sidecar
           service,
           index.catalogKey,
           index.outboundEdges(service).map((e) => index.formOf(e)),
+          ...beside(shadow && shadow.calleesJudgedFor(service).length > 0),
         ],
         () =>
           rawResource({
             typeUrl: TypeUrl.Route,
             name: ListenerName.outbound,
-            value: outboundRoutes(index, service, pieces),
+            value: outboundRoutes(index, service, pieces, shadow),
           }),
       ),
       pieces.resource(['inbound', service, index.catalogKey], () =>
@@ -126,12 +133,13 @@ export function meshResources(input: MeshInput): (instance: Instance) => Sidecar
           service,
           index.catalogKey,
           index.inboundEdges(service).map((e) => index.formOf(e)),
+          ...beside(shadow?.judgesCallersOf(service)),
         ],
         () =>
           resource(
             TypedExtensionConfigSchema,
             INBOUND_AUTHORIZATION,
-            inboundAuthorization(index, service, pieces),
+            inboundAuthorization(index, service, pieces, shadow),
           ),
       ),
     ]),

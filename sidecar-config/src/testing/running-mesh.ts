@@ -30,6 +30,7 @@ export class RunningMesh {
   readonly #sidecars = new Map<string, RealSidecar>();
   readonly #xds: XdsServer;
   #revision: Revision | undefined;
+  #staged: Revision | undefined;
 
   private constructor(
     readonly mesh: Mesh,
@@ -82,6 +83,13 @@ export class RunningMesh {
     return this.#revision;
   }
 
+  /** Has a revision with these edges judged beside the live one, or none; returns its id. */
+  stage(edges: readonly Edge[] | undefined, mesh: Mesh = this.mesh): string | undefined {
+    this.#staged = edges && makeRevision({ mesh, edges, createdAtMs: 0 }, undefined);
+    this.#push();
+    return this.#staged?.id;
+  }
+
   get revisionId(): string {
     return this.#revision?.id ?? '';
   }
@@ -126,6 +134,7 @@ export class RunningMesh {
     const { port, httpPort } = this.collector;
     const resourcesOf = meshResources({
       revision: this.#revision,
+      staged: this.#staged,
       instances: this.instances,
       telemetry: {
         grpc: { address: '127.0.0.1', port },
