@@ -27,6 +27,8 @@ describe('dotline explain', () => {
           operation: 'fare.get-estimate',
           class: 'read',
           state: 'agreed',
+          purposes: ['pricing', 'support'],
+          optional: true,
           need,
           grant,
           grantedTo: ['orders'],
@@ -37,7 +39,8 @@ describe('dotline explain', () => {
     };
     const { text, exitCode } = explainAnswer(explanation);
     expect(exitCode).toBe(ExitCode.ok);
-    expect(text.split('\n').slice(-2)).toEqual([
+    expect(text.split('\n').slice(-3)).toEqual([
+      'fare.get-estimate (read) for pricing, support; optional',
       '  needed by rides at policies/teams/rides/orders.rego:9 (not committed): A trial of live prices [owner Ada, ticket RIDES-12, expires after 2031-05-20]',
       '  granted by pricing at policies/teams/pricing/fare.rego:5 (not committed)',
     ]);

@@ -32,7 +32,7 @@ function closest(operations: readonly OperationExplanation[]): readonly Operatio
 function operationLines(operation: OperationExplanation): string[] {
   return [
     '',
-    `${colours.bold(operation.operation)} (${operation.class})`,
+    `${colours.bold(operation.operation)} (${operation.class})${usage(operation)}`,
     ...(operation.need === undefined ? [] : [witnessLine('needed', operation.need)]),
     ...(operation.grant === undefined ? [] : [witnessLine('granted', operation.grant)]),
     ...operation.refusals.map(({ reason, guardrail }) =>
@@ -40,6 +40,14 @@ function operationLines(operation: OperationExplanation): string[] {
     ),
     ...operation.missing.flatMap(missingLines),
   ];
+}
+
+function usage({ purposes, optional }: OperationExplanation): string {
+  const words = [
+    ...(purposes.length === 0 ? [] : [`for ${purposes.join(', ')}`]),
+    ...(optional ? ['optional'] : []),
+  ];
+  return words.length === 0 ? '' : ` ${words.join('; ')}`;
 }
 
 function witnessLine(what: string, witness: Witness): string {

@@ -23,6 +23,8 @@ export interface AgreedOperation {
   readonly operation: string;
   readonly need: Witness;
   readonly grant: Witness;
+  /** What the caller said it uses it for, sorted; absent when it said nothing. */
+  readonly purposes?: readonly string[];
 }
 
 /** Caller service → callee service with the operations agreed. No edge, no traffic. */

@@ -47,6 +47,16 @@ placement: [cell-1]
 const PORTER = 'services/hello/porter/service.yaml';
 
 describe('loadMesh', () => {
+  it('reads what guardrails go by, and limits with their defaults', async () => {
+    const personal = SERVICE.replace('class: write,', 'class: pii, purposes: [support],');
+    await write(PORTER, personal.replace('tier:', 'stage: development\nrouter: true\ntier:'));
+    const mesh = await loadMesh(directory);
+    expect(mesh.limits).toEqual({ fanIn: 1_000, fanOut: 100 });
+    expect(mesh.services[1]).toMatchObject({ stage: 'development', router: true });
+    expect(mesh.services[1]?.operations[0]?.purposes).toEqual(['support']);
+    expect(mesh.services[0]).toMatchObject({ stage: 'production', router: false });
+  });
+
   it('reads a mesh directory into the catalog', async () => {
     await write(PORTER, SERVICE);
     const mesh = await loadMesh(directory);
@@ -116,6 +126,21 @@ describe('loadMesh', () => {
         '  - { name: lift, class: write, method: POST, path: /v1/bags }\nplacement',
       ),
       /service\.yaml:11: operation lift repeats POST \/v1\/bags of operation carry/,
+    ],
+    [
+      'purposes of what is not personal',
+      SERVICE.replace('class: write,', 'class: write, purposes: [support],'),
+      /service\.yaml:10: operations\.0\.purposes: only operations of class pii have purposes/,
+    ],
+    [
+      'a purpose that is no name',
+      SERVICE.replace('class: write,', 'class: pii, purposes: [Customer support],'),
+      /service\.yaml:10: operations\.0\.purposes\.0: must be lower-case/,
+    ],
+    [
+      'a stage that does not exist',
+      SERVICE.replace('tier: standard', 'tier: standard\nstage: staging'),
+      /service\.yaml:6: stage: /,
     ],
     [
       'a name that another service has',

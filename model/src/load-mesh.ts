@@ -175,12 +175,15 @@ function toService(raw: ServiceFile, path: string, file: string): Service {
     team: raw.team,
     product: raw.product,
     tier: raw.tier,
+    stage: raw.stage,
+    router: raw.router,
     language: raw.language,
     description: raw.description,
     command: raw.command,
     environment: raw.environment,
-    operations: raw.operations.map((operation) => ({
+    operations: raw.operations.map(({ purposes, ...operation }) => ({
       ...operation,
+      ...(purposes === undefined ? {} : { purposes }),
       id: `${raw.name}.${operation.name}`,
       service: raw.name,
     })),
@@ -214,9 +217,6 @@ function toObjective(
   };
 }
 
-function checkService(mesh: Mesh, { yaml, item, file }: Read<ServiceFile, Service>): Problem[] {
-  const problems: Problem[] = [];
-  const unknown = (path: PropertyKey[], what: string, value: string, known: readonly string[]) => {
 function checkRollout({ rollout, cells }: Mesh, line: number): Problem[] {
   const known = cells.map(({ name }) => name);
   if (rollout?.cell === undefined || known.includes(rollout.cell)) return [];
@@ -224,6 +224,9 @@ function checkRollout({ rollout, cells }: Mesh, line: number): Problem[] {
   return [{ file: 'mesh.yaml', line, message: `unknown cell ${rollout.cell}`, hint }];
 }
 
+function checkService(mesh: Mesh, { yaml, item, file }: Read<ServiceFile, Service>): Problem[] {
+  const problems: Problem[] = [];
+  const unknown = (path: PropertyKey[], what: string, value: string, known: readonly string[]) => {
     if (known.includes(value)) return;
     problems.push({
       file,

@@ -11,6 +11,8 @@ const Name = z
   )
   .describe('DNS label');
 
+const Limit = z.number().int().min(1).max(100_000);
+
 const Person = z
   .string()
   .regex(/^[^\s:]{1,254}$/, 'must be a name or an email address, without spaces and colons')
@@ -54,9 +56,9 @@ export const MeshFile = z
       )
       .min(1),
     products: z.array(Name).min(1),
+    rollout: RolloutPolicy.optional(),
     jwt: z
       .array(
-    rollout: RolloutPolicy.optional(),
         z.strictObject({
           issuer: z.string().min(1).max(200).describe('The iss claim of its tokens'),
           audiences: z
@@ -74,6 +76,13 @@ export const MeshFile = z
       .max(16)
       .optional()
       .describe("Whose tokens tell a team's allow_request who the user is"),
+    limits: z
+      .strictObject({
+        fanIn: Limit.default(1_000).describe('Services that may call one service'),
+        fanOut: Limit.default(100).describe('Services that one service may call'),
+      })
+      .prefault({})
+      .describe('How many edges one service may have; more are an error of the mesh directory'),
   })
   .describe('A mesh: its trust domain, its places and its teams');
 
@@ -85,6 +94,14 @@ export const ServiceFile = z
     team: Name.describe('The team that owns the service'),
     product: Name,
     tier: z.enum(['critical', 'standard', 'best-effort']),
+    stage: z
+      .enum(['production', 'development'])
+      .default('production')
+      .describe('Services of one stage never talk to services of another'),
+    router: z
+      .boolean()
+      .default(false)
+      .describe('Whether it carries requests between cells that nothing else connects'),
     language: z.enum(['typescript', 'javascript', 'python', 'go']),
     description: z.string().min(1),
     command: z
@@ -96,17 +113,28 @@ export const ServiceFile = z
     environment: z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), z.string()).default({}),
     operations: z
       .array(
-        z.strictObject({
-          name: Name,
-          class: z.enum(['read', 'write', 'pii']),
-          method: z.enum(Methods),
-          path: z
-            .string()
-            .refine(
-              isPathTemplate,
-              'must be a path of literal and {parameter} segments, such as /v1/estimates/{id}',
-            ),
-        }),
+        z
+          .strictObject({
+            name: Name,
+            class: z.enum(['read', 'write', 'pii']),
+            purposes: z
+              .array(Name)
+              .min(1)
+              .max(50)
+              .optional()
+              .describe('What personal data may be used for; nobody gets it for anything else'),
+            method: z.enum(Methods),
+            path: z
+              .string()
+              .refine(
+                isPathTemplate,
+                'must be a path of literal and {parameter} segments, such as /v1/estimates/{id}',
+              ),
+          })
+          .refine((operation) => operation.purposes === undefined || operation.class === 'pii', {
+            path: ['purposes'],
+            error: 'only operations of class pii have purposes',
+          }),
       )
       .default([]),
     datastore: z.enum(['postgresql', 'valkey', 'none']).default('none'),

@@ -33,6 +33,8 @@ export interface Operation {
   readonly name: string;
   readonly service: string;
   readonly class: OperationClass;
+  /** What the personal data of a `pii` operation may be used for, such as `support`. Absent: for nothing yet. */
+  readonly purposes?: readonly string[];
   /** HTTP method, upper case. */
   readonly method: string;
   /** Path template: literal segments and `{parameter}` segments, such as `/v1/estimates/{id}`. */
@@ -41,6 +43,9 @@ export interface Operation {
 
 /** How much others depend on a service. */
 export type Tier = 'critical' | 'standard' | 'best-effort';
+
+/** Whether people depend on it yet; services of one stage never talk to services of another. */
+export type Stage = 'production' | 'development';
 
 /** Which store a service keeps its data in; each service has a database of its own. */
 export type DatastoreKind = 'postgresql' | 'valkey' | 'none';
@@ -53,6 +58,10 @@ export interface Service {
   readonly team: string;
   readonly product: string;
   readonly tier: Tier;
+  /** Absent: `production`. */
+  readonly stage?: Stage;
+  /** Whether it carries requests between cells that nothing else connects. Absent: no. */
+  readonly router?: boolean;
   readonly language: Language;
   readonly description: string;
   /** Argument vector that starts one instance, run in `directory`; `{binary}` is the built Go program. */
@@ -91,6 +100,14 @@ export interface Objective {
   readonly line: number;
 }
 
+/** How many edges one service may have. */
+export interface EdgeLimits {
+  /** Services that may call one service. */
+  readonly fanIn: number;
+  /** Services that one service may call. */
+  readonly fanOut: number;
+}
+
 /** A validated mesh directory: the catalog of everything that policies may speak of. */
 export interface Mesh {
   readonly name: string;
@@ -101,12 +118,14 @@ export interface Mesh {
   readonly cells: readonly Cell[];
   readonly teams: readonly Team[];
   readonly products: readonly string[];
+  /** Absent: none. */
+  readonly limits?: EdgeLimits;
   readonly services: readonly Service[];
   readonly objectives: readonly Objective[];
+  /** All at once when absent. */
+  readonly rollout?: RolloutPolicy;
   /** Whose tokens are believed; absent when nobody's are. */
   readonly tokenIssuers?: readonly TokenIssuer[];
   /** Absolute path. */
   readonly directory: string;
 }
-  /** All at once when absent. */
-  readonly rollout?: RolloutPolicy;

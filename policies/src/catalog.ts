@@ -1,4 +1,4 @@
-import type { Mesh, OperationClass, Tier } from '@dotline/model/mesh';
+import type { Mesh, OperationClass, Stage, Tier } from '@dotline/model/mesh';
 
 /** What policies see as `data.catalog`. Methods, paths and placement are not theirs to speak of. */
 export interface Catalog {
@@ -13,6 +13,9 @@ export interface CatalogService {
   readonly team: string;
   readonly product: string;
   readonly tier: Tier;
+  readonly stage: Stage;
+  /** Whether it carries requests between cells. */
+  readonly router: boolean;
   readonly operations: readonly CatalogOperation[];
 }
 
@@ -27,6 +30,8 @@ export interface CatalogOperation {
   readonly name: string;
   readonly service: string;
   readonly class: OperationClass;
+  /** What its personal data may be used for; empty for other classes. */
+  readonly purposes: readonly string[];
 }
 
 /** The catalog of a mesh, in an order that depends on its content alone. */
@@ -36,11 +41,14 @@ export function catalogOf(mesh: Mesh): Catalog {
     team: service.team,
     product: service.product,
     tier: service.tier,
+    stage: service.stage ?? 'production',
+    router: service.router ?? false,
     operations: [...service.operations].sort(byName).map((operation) => ({
       id: operation.id,
       name: operation.name,
       service: service.name,
       class: operation.class,
+      purposes: [...(operation.purposes ?? [])].sort(),
     })),
   }));
   const teams = [...mesh.teams].sort(byName).map(({ name }) => ({

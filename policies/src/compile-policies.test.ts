@@ -66,9 +66,9 @@ grants contains {"operation": "promotions.list", "caller": {"service": "rider-ap
     const { edges, refused, findings } = await fixture.compile({
       'policies/teams/rides/more.rego': `package mesh.teams.rides
 
-needs contains {"service": "orders", "operation": "profile.get-phone"}
+needs contains {"service": "orders", "operation": "profile.get-phone", "purpose": "support", "optional": true}
 
-needs contains {"service": "rider-app", "operation": "profile.get-phone"}
+needs contains {"service": "rider-app", "operation": "profile.get-phone", "purpose": "support"}
 
 needs contains {"service": "orders", "operation": "promotions.list"}
 `,
@@ -100,7 +100,7 @@ grants contains {"operation": "promotions.list", "caller": {"service": "orders"}
         caller: 'orders',
         operation: 'promotions.list',
         reason:
-          'orders is critical and may not need promotions.list of promotions, which is best-effort',
+          'orders is critical and may not depend on promotions.list of promotions, which is best-effort; if it works on without it, its need says "optional": true',
       }),
     ]);
     expect(findings.map((finding) => finding.kind)).toEqual([
@@ -113,6 +113,16 @@ grants contains {"operation": "promotions.list", "caller": {"service": "orders"}
     expect(phone.map((edge) => edge.id)).toEqual(['rider-app->profile']);
     // The named grant proves the edge, although the grant to the product stands above it.
     expect(phone[0]?.operations.at(-1)?.grant.line).toBe(5);
+  });
+
+  it('keep the limits of the mesh, or nothing of the change is enforced', async () => {
+    const mesh = meshOf(await fixture.folder(POLICIES));
+    const compile = (limits: { fanIn: number; fanOut: number }) =>
+      fixture.compiler.compile({ ...mesh, limits });
+    expect((await compile({ fanIn: 2, fanOut: 2 })).edges.length).toBeGreaterThan(0);
+    await expect(compile({ fanIn: 1, fanOut: 2 })).rejects.toThrow(
+      /^policies\/teams\/rides\/needs.rego:7: profile would be called by 2 services, more than 1 \(.*limits\.fanIn/,
+    );
   });
 
   it("come from the mesh's own baseline too, and its own guardrails refuse them too", async () => {
@@ -310,10 +320,16 @@ grants contains {"operation": operation, "caller": {kind: name}} if {
 }
 `;
 
-    const { needs, grants } = await fixture.compile({ [file]: text });
+    // What the rules below state once more is stated without an option there.
+    const stated = 'policies/teams/rides/needs.rego';
+    const files = {
+      [file]: text,
+      [stated]: (POLICIES[stated] ?? '').replace(', "optional": true', ''),
+    };
+    const { needs, grants } = await fixture.compile(files);
     const folder = await fixture.folder({
       ...POLICIES,
-      [file]: text,
+      ...files,
       'catalog.json': JSON.stringify({ catalog: catalogOf(meshOf('/nowhere')) }),
     });
     const rides = 'policies/teams/rides';
@@ -325,8 +341,8 @@ grants contains {"operation": operation, "caller": {kind: name}} if {
     );
     const sorted = (values: unknown[]) => [...new Set(values.map(inOrder))].sort();
     const [expectedNeeds, expectedGrants]: [unknown[], unknown[]] = JSON.parse(stdout);
-    const stated = needs.map(({ service, operation }) => ({ service, operation }));
-    expect(sorted(stated)).toEqual(sorted(expectedNeeds));
+    const pairs = needs.map(({ service, operation }) => ({ service, operation }));
+    expect(sorted(pairs)).toEqual(sorted(expectedNeeds));
     const granted = grants
       .filter((grant) => grant.witness.team === 'rides')
       .map(({ operation, caller }) => ({ operation, caller: { [caller.kind]: caller.name } }));

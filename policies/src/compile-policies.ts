@@ -8,11 +8,12 @@ import { BuildCache, buildKey } from './build-cache.js';
 import { type BuiltUnit, buildUnit, type UnitFacts } from './build-unit.js';
 import { catalogOf } from './catalog.js';
 import { type CompiledRequestPolicy, compiledRequestPolicy } from './compiled-request-policy.js';
+import { exceededLimits } from './edge-limits.js';
 import { EvaluationError, Evaluator } from './evaluator.js';
 import { type Finding, findingsOf } from './finding.js';
 import { lastCommits, withCommit } from './git-witness.js';
 import { entrypointOf, originalLine } from './instrument.js';
-import { candidatesOf, edgesOf, joinRelations } from './join-relations.js';
+import { candidatesOf, denialsOf, edgesOf, type Join, joinRelations } from './join-relations.js';
 import { Opa } from './opa.js';
 import { sortProblems } from './opa-problems.js';
 import { policyCapabilities } from './policy-capabilities.js';
@@ -145,11 +146,14 @@ export class PolicyCompiler {
       ...denial,
       guardrail: withCommit(denial.guardrail, committed),
     }));
+    const edges = edgesOf(joined.agreements, refused);
+    const exceeded = exceededLimits(mesh, edges);
+    if (exceeded.length > 0) throw new MeshError(sortProblems(exceeded));
     const endMs = nextExpiryMs(rules, nowMs);
     const compiled = {
       ...stated,
       refused,
-      edges: edgesOf(joined.agreements, refused),
+      edges,
       findings: findingsOf(joined, refused),
       requestPolicies: await this.#requestPolicies(run, mesh, teams, requestRules, committed),
       rules: rules.map((rule) => withCommit(rule, committed)).sort(compareWitnesses),
@@ -296,22 +300,16 @@ export class PolicyCompiler {
     run: Run,
     mesh: Mesh,
     platform: PolicyUnit,
-    agreements: Parameters<typeof candidatesOf>[0],
+    agreements: Join['agreements'],
   ): Promise<{ refused: GuardrailDenial[]; problems: readonly Problem[] }> {
-    const input = { candidates: candidatesOf(agreements) };
+    const input = { candidates: candidatesOf(mesh, agreements) };
     const guardrails = platform.emits.filter((set) => set.rule === 'deny');
     const result = await this.#evaluate(run, platform, guardrails, input);
     if ('problems' in result) return { refused: [], problems: result.problems };
     const { evaluated } = result;
     const rows = setOf(platform, 'deny', evaluated);
     const read = readDenials(new MeshNames(mesh), { rows, rules: evaluated.rules });
-    const candidates = new Set(agreements.map((each) => `${each.caller} ${each.operation}`));
-    return {
-      refused: read.relations.filter((denial) =>
-        candidates.has(`${denial.caller} ${denial.operation}`),
-      ),
-      problems: read.problems,
-    };
+    return { refused: denialsOf(agreements, read.relations), problems: read.problems };
   }
 
   /** Evaluates some of a unit's sets, unless the result of last time still holds. */

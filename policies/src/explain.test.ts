@@ -16,7 +16,7 @@ beforeAll(async () => {
     ...POLICIES,
     'policies/teams/rides/phone.rego': `package mesh.teams.rides
 
-needs contains {"service": "orders", "operation": "profile.get-phone"}
+needs contains {"service": "orders", "operation": "profile.get-phone", "purpose": "support", "optional": true}
 `,
     'policies/teams/identity-and-trust/phone.rego': `package mesh.teams.identity_and_trust
 

@@ -35,6 +35,10 @@ export interface OperationExplanation {
   readonly state: 'agreed' | 'refused' | 'blocked';
   /** The rule that states the need, when there is one. */
   readonly need?: Witness;
+  /** What the caller uses it for, sorted: of an agreed operation what is allowed, else what was asked for. */
+  readonly purposes: readonly string[];
+  /** Whether the caller says that it works on without the operation. */
+  readonly optional: boolean;
   /** The rule that consents, when there is one. */
   readonly grant?: Witness;
   /** Whom the operation is granted to at present, in words, sorted. */
@@ -85,7 +89,7 @@ export function explain(
   const operations = [...callee.operations]
     .sort((a, b) => compareText(a.id, b.id))
     .map((operation) =>
-      explainOperation({ mesh, relations, caller, callee, agreements, refused }, operation),
+      explainOperation({ mesh, relations, caller, callee, agreements, refused, edge }, operation),
     );
   const verdict =
     edge !== undefined
@@ -104,6 +108,7 @@ interface Question {
   readonly callee: Service;
   readonly agreements: readonly Agreement[];
   readonly refused: readonly GuardrailDenial[];
+  readonly edge: Edge | undefined;
 }
 
 function explainOperation(question: Question, operation: Operation): OperationExplanation {
@@ -111,17 +116,27 @@ function explainOperation(question: Question, operation: Operation): OperationEx
   const names = { operation: operation.id, class: operation.class };
   const grants = relations.grants.filter((grant) => grant.operation === operation.id);
   const grantedTo = [...new Set(grants.map((grant) => describeCaller(grant.caller)))].sort();
+  const needs = relations.needs.filter(
+    (each) => each.service === caller.name && each.operation === operation.id,
+  );
+  const stated = {
+    purposes: [...new Set(needs.flatMap(({ purpose = [] }) => purpose))].sort(),
+    optional: needs.some((each) => each.optional === true),
+  };
+  const refusals = question.refused.filter((denial) => denial.operation === operation.id);
+  const agreed = question.edge?.operations.find((each) => each.operation === operation.id);
+  if (agreed !== undefined) {
+    const { need, grant, purposes = [] } = agreed;
+    const { optional } = stated;
+    const found = { ...names, state: 'agreed', purposes, optional } as const;
+    return { ...found, need, grant, grantedTo, refusals, missing: [] };
+  }
   const agreement = question.agreements.find((each) => each.operation === operation.id);
   if (agreement !== undefined) {
-    const refusals = question.refused.filter((denial) => denial.operation === operation.id);
-    const state = refusals.length > 0 ? 'refused' : 'agreed';
     const { need, grant } = agreement;
-    return { ...names, state, need, grant, grantedTo, refusals, missing: [] };
+    return { ...names, ...stated, state: 'refused', need, grant, grantedTo, refusals, missing: [] };
   }
-  const need = relations.needs
-    .filter((each) => each.service === caller.name && each.operation === operation.id)
-    .map((each) => each.witness)
-    .sort(compareWitnesses)[0];
+  const need = needs.map((each) => each.witness).sort(compareWitnesses)[0];
   const grant = grants
     .filter((each) => includes(each.caller, caller))
     .map((each) => each.witness)
@@ -131,6 +146,7 @@ function explainOperation(question: Question, operation: Operation): OperationEx
   if (grant === undefined) missing.push(missingGrant(question, operation, callee));
   return {
     ...names,
+    ...stated,
     state: 'blocked',
     ...(need === undefined ? {} : { need }),
     ...(grant === undefined ? {} : { grant }),
@@ -145,12 +161,21 @@ function includes({ kind, name }: CallerSelector, service: Service): boolean {
   return service[kind] === name;
 }
 
-function missingNeed({ mesh, relations, caller }: Question, operation: Operation): MissingRule {
+function missingNeed(
+  { mesh, relations, caller, callee }: Question,
+  operation: Operation,
+): MissingRule {
   const rules = relations.needs.filter((need) => need.witness.team === caller.team);
   const own = rules.filter((need) => need.service === caller.name);
+  const [purpose] = operation.purposes ?? [];
+  const facts = [
+    `"service": "${caller.name}", "operation": "${operation.id}"`,
+    ...(purpose === undefined ? [] : [`"purpose": "${purpose}"`]),
+    ...(caller.tier === 'critical' && callee.tier !== 'critical' ? ['"optional": true'] : []),
+  ];
   return {
     ...addressOf(mesh, caller.team, 'need', own.length > 0 ? own : rules),
-    rego: `needs contains {"service": "${caller.name}", "operation": "${operation.id}"}`,
+    rego: `needs contains {${facts.join(', ')}}`,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Witness } from '@dotline/model/edge';
 import type { Mesh } from '@dotline/model/mesh';
 import type { Problem } from '@dotline/model/mesh-error';
-import type { Join } from './join-relations.js';
+import { type Agreement, isRefusedBy, type Join } from './join-relations.js';
 import {
   type CallerSelector,
   compareText,
@@ -28,9 +28,11 @@ export type Finding =
 
 /** All findings of a join, sorted by the file and line they are about. */
 export function findingsOf(join: Join, refused: readonly GuardrailDenial[]): Finding[] {
-  const agreements = new Map(
-    join.agreements.map((agreement) => [`${agreement.caller} ${agreement.operation}`, agreement]),
-  );
+  const agreements = new Map<string, Agreement[]>();
+  for (const agreement of join.agreements) {
+    const key = `${agreement.caller} ${agreement.operation}`;
+    agreements.set(key, [...(agreements.get(key) ?? []), agreement]);
+  }
   const findings: Finding[] = [
     ...join.ungranted.map((need) => ({
       kind: 'ungranted-need' as const,
@@ -43,7 +45,9 @@ export function findingsOf(join: Join, refused: readonly GuardrailDenial[]): Fin
       grant,
     })),
     ...refused.flatMap((denial) => {
-      const agreement = agreements.get(`${denial.caller} ${denial.operation}`);
+      const agreement = agreements
+        .get(`${denial.caller} ${denial.operation}`)
+        ?.find((each) => isRefusedBy(each, denial));
       if (agreement === undefined) return [];
       const { need, grant } = agreement;
       return [{ kind: 'guardrail-refused' as const, team: need.team, need, grant, denial }];

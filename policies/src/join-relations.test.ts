@@ -23,6 +23,7 @@ const mesh = meshOf(
     tier: TIERS[Math.floor(index / 2) % 3] ?? 'standard',
     product: index < 5 ? 'first' : 'second',
     operations: { a: 'read' as const, b: 'pii' as const },
+    purposes: { b: ['support'] },
   })),
 );
 const services = mesh.services.map((service) => service.name);
@@ -35,10 +36,18 @@ const place = (team: string) =>
     file: fc.constantFrom(`policies/teams/${team}/a.rego`, `policies/teams/${team}/b.rego`),
     line: fc.integer({ min: 1, max: 50 }),
   });
+const purposes = fc.constantFrom({}, {}, { purpose: 'support' }, { purpose: 'billing' });
 const needs = fc
-  .record({ service: fc.constantFrom(...services), operation: fc.constantFrom(...operations) })
-  .chain(({ service, operation }) =>
-    place(teamOf.get(service) ?? '').map((witness): Need => ({ service, operation, witness })),
+  .record({
+    service: fc.constantFrom(...services),
+    operation: fc.constantFrom(...operations),
+    purpose: purposes,
+    optional: fc.constantFrom({}, { optional: true }),
+  })
+  .chain(({ service, operation, purpose, optional }) =>
+    place(teamOf.get(service) ?? '').map(
+      (witness): Need => ({ service, operation, ...purpose, ...optional, witness }),
+    ),
   );
 const callers: fc.Arbitrary<CallerSelector> = fc.oneof(
   fc.constantFrom(...services).map((name) => ({ kind: 'service' as const, name })),
@@ -65,11 +74,16 @@ const stated: fc.Arbitrary<StatedRelations> = fc.record({
 });
 const denials: fc.Arbitrary<GuardrailDenial[]> = fc.array(
   fc
-    .record({ caller: fc.constantFrom(...services), operation: fc.constantFrom(...operations) })
-    .map(({ caller, operation }) => ({
+    .record({
+      caller: fc.constantFrom(...services),
+      operation: fc.constantFrom(...operations),
+      purpose: fc.oneof(purposes, fc.constant({ purpose: '' })),
+    })
+    .map(({ caller, operation, purpose }) => ({
       caller,
       callee: operation.split('.')[0] ?? '',
       operation,
+      ...purpose,
       reason: 'no',
       guardrail: { team: 'platform', file: 'policies/platform/g.rego', line: 1 },
     })),
@@ -144,7 +158,9 @@ describe('joining', () => {
           for (const { need, grant, operation } of agreed) {
             expect(operation.startsWith(`${callee}.`)).toBe(true);
             if (allowedBy.has(JSON.stringify(need))) continue;
-            expect(relations.needs).toContainEqual({ service: caller, operation, witness: need });
+            expect(relations.needs).toContainEqual(
+              expect.objectContaining({ service: caller, operation, witness: need }),
+            );
             expect(
               relations.grants.some(
                 (each) => each.witness === grant && each.operation === operation,
@@ -219,18 +235,45 @@ describe('guardrails', () => {
         const fewer = pairsOf(edgesFor(relations, [...some, ...more]));
         expect(all).toEqual(expect.arrayContaining(left));
         expect(left).toEqual(expect.arrayContaining(fewer));
-        for (const { caller, operation } of some)
-          expect(left).not.toContain(`${caller} ${operation}`);
+        for (const { caller, operation, purpose } of some) {
+          if (purpose === undefined) expect(left).not.toContain(`${caller} ${operation}`);
+        }
       }),
     );
   });
 
-  it('see one candidate for each pair, with every way in which consent was given', () => {
+  it('leave exactly the purposes that they do not refuse', () => {
+    fc.assert(
+      fc.property(stated, denials, (relations, refused) => {
+        const { agreements } = joinRelations(mesh, relations);
+        for (const { caller, operations: agreed } of edgesOf(agreements, refused)) {
+          for (const { operation, purposes: allowed = [] } of agreed) {
+            const own = agreements.filter(
+              (each) => each.caller === caller && each.operation === operation,
+            );
+            const left = own.filter(
+              ({ purpose }) =>
+                !refused.some(
+                  (denial) =>
+                    denial.caller === caller &&
+                    denial.operation === operation &&
+                    [undefined, purpose].includes(denial.purpose),
+                ),
+            );
+            const named = left.flatMap(({ purpose }) => (purpose === '' ? [] : [purpose]));
+            expect([left.length > 0, allowed]).toEqual([true, named]);
+          }
+        }
+      }),
+    );
+  });
+
+  it('see one candidate for each pair and purpose, with every way in which consent was given', () => {
     const witness = { team: 'south', file: 'f', line: 1 };
     const need = { service: 's0', operation: 's1.b', witness: { ...witness, team: 'north' } };
     const consent = (caller: CallerSelector): Grant => ({ operation: 's1.b', caller, witness });
     const { agreements } = joinRelations(mesh, {
-      needs: [need, need],
+      needs: [need, need, { ...need, purpose: 'support', optional: true }],
       grants: [
         consent({ kind: 'product', name: 'first' }),
         consent({ kind: 'service', name: 's0' }),
@@ -238,19 +281,36 @@ describe('guardrails', () => {
       ],
       baseline: [{ service: 's2', operation: 's1.a', witness }],
     });
-    expect(candidatesOf(agreements)).toEqual([
+    const cells = { callerCells: ['cell-1'], calleeCells: ['cell-1'], sharedCells: ['cell-1'] };
+    expect(candidatesOf(mesh, agreements)).toEqual([
       {
+        ...cells,
         caller: 's0',
         callee: 's1',
         operation: 's1.b',
         class: 'pii',
+        purpose: '',
+        optional: false,
         grantedTo: ['product', 'service'],
       },
       {
+        ...cells,
+        caller: 's0',
+        callee: 's1',
+        operation: 's1.b',
+        class: 'pii',
+        purpose: 'support',
+        optional: true,
+        grantedTo: ['product', 'service'],
+      },
+      {
+        ...cells,
         caller: 's2',
         callee: 's1',
         operation: 's1.a',
         class: 'read',
+        purpose: '',
+        optional: false,
         grantedTo: ['baseline'],
       },
     ]);

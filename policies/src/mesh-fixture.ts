@@ -1,15 +1,20 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Mesh, OperationClass, Service, Tier } from '@dotline/model/mesh';
+import type { Mesh, OperationClass, Service, Stage, Tier } from '@dotline/model/mesh';
 
-/** A service as tests state it: `operations` maps names to classes. */
+/** A service as tests state it: `operations` maps names to classes, `purposes` to what they are for. */
 export interface ServiceSketch {
   readonly name: string;
   readonly team: string;
   readonly tier?: Tier;
   readonly product?: string;
   readonly operations?: Readonly<Record<string, OperationClass>>;
+  readonly purposes?: Readonly<Record<string, readonly string[]>>;
+  readonly stage?: Stage;
+  readonly router?: boolean;
+  /** `cell-1` when nothing is said. */
+  readonly placement?: readonly string[];
 }
 
 /** A small mesh: riders order rides, drivers get paid. */
@@ -28,6 +33,7 @@ export const SKETCHES: readonly ServiceSketch[] = [
     team: 'identity-and-trust',
     product: 'accounts',
     operations: { get: 'read', 'get-phone': 'pii' },
+    purposes: { 'get-phone': ['support'] },
   },
 ];
 
@@ -40,6 +46,8 @@ export function meshOf(directory: string, sketches: readonly ServiceSketch[] = S
       team: sketch.team,
       product,
       tier: sketch.tier ?? 'standard',
+      ...(sketch.stage === undefined ? {} : { stage: sketch.stage }),
+      ...(sketch.router === undefined ? {} : { router: sketch.router }),
       language: 'go',
       description: '',
       command: ['true'],
@@ -49,11 +57,12 @@ export function meshOf(directory: string, sketches: readonly ServiceSketch[] = S
         name,
         service: sketch.name,
         class: operationClass,
+        ...(sketch.purposes?.[name] === undefined ? {} : { purposes: sketch.purposes[name] }),
         method: 'GET',
         path: `/${name}`,
       })),
       datastore: 'none',
-      placement: [],
+      placement: sketch.placement ?? ['cell-1'],
       directory: join(directory, 'services', product, sketch.name),
       file: `services/${product}/${sketch.name}/service.yaml`,
     };
@@ -97,7 +106,7 @@ export const POLICIES: Readonly<Record<string, string>> = {
 # title: An order needs a price
 needs contains {"service": "orders", "operation": "fare.estimate"}
 
-needs contains {"service": service, "operation": "profile.get"} if {
+needs contains {"service": service, "operation": "profile.get", "optional": true} if {
 	some service in data.catalog.teams.rides.services
 }
 

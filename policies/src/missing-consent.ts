@@ -38,7 +38,8 @@ export function missingConsents(before: PolicyState, after: PolicyState): Missin
 
 /** What guardrails refuse in `after`, by caller and operation. */
 export function refusals(before: PolicyState, after: PolicyState): Refusal[] {
-  const keyOf = ({ caller, operation }: GuardrailDenial) => `${caller} ${operation}`;
+  const keyOf = ({ caller, operation, purpose = '' }: GuardrailDenial) =>
+    `${caller} ${operation} ${purpose}`;
   const old = new Set(before.relations.refused.map(keyOf));
   return after.relations.refused
     .map((denial) => ({ ...denial, isNew: !old.has(keyOf(denial)) }))

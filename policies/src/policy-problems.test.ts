@@ -14,9 +14,14 @@ beforeAll(async () => {
 });
 afterAll(() => fixture.remove());
 
+const PURPOSE =
+  'purpose must be a name of lower-case letters, digits and dashes, such as "support"';
+const ELEMENT =
+  'an element is {"service": "…", "operation": "<service>.<operation>"}, with "purpose": "…" and "optional": true where they apply';
+
 describe('every problem is named with its file, its line and a way out', () => {
   const bad = 'policies/teams/rides/bad.rego';
-  const cases: [what: string, rego: string, ...problems: string[]][] = [
+  const cases: [what: string, rego: string, ...problems: unknown[]][] = [
     [
       'a syntax error',
       'package mesh.teams.rides\n\nneeds contains {',
@@ -63,14 +68,28 @@ grants contains {"operation": "orders.get", "caller": {"tier": "vital"}}`,
       `${bad}:6: unknown tier vital`,
     ],
     [
+      'purposes and options that cannot be meant',
+      `package mesh.teams.rides
+
+needs contains {"service": "orders", "operation": "fare.estimate", "purpose": "Law & order"}
+needs contains {"service": "orders", "operation": "fare.estimate", "purpose": ["support"], "optional": "yes"}
+needs contains {"service": "orders", "operation": "fare.get-estimate", "optional": true}
+needs contains {"service": "orders", "operation": "fare.get-estimate"}`,
+      `${bad}:3: needs contains {"operation":"fare.estimate","purpose":"Law & order","service":"orders"}: ${PURPOSE} (${ELEMENT})`,
+      expect.stringMatching(
+        `^${bad}:4: needs contains .*: ${PURPOSE}; optional must be true or false`,
+      ),
+      `${bad}:6: orders needs fare.get-estimate here, which is optional at ${bad}:5 (write "optional": true in both, or in neither)`,
+    ],
+    [
       'elements of another shape',
       `package mesh.teams.rides
 
 needs contains "fare.estimate"
 needs contains {"service": "orders", "operation": "fare.estimate", "why": "price"}
 grants contains {"operation": "orders.get", "caller": "rider-app"}`,
-      `${bad}:3: needs contains "fare.estimate" (an element is {"service": "…", "operation": "<service>.<operation>"})`,
-      `${bad}:4: needs contains {"operation":"fare.estimate","service":"orders","why":"price"} (an element is {"service": "…", "operation": "<service>.<operation>"})`,
+      `${bad}:3: needs contains "fare.estimate" (${ELEMENT})`,
+      `${bad}:4: needs contains {"operation":"fare.estimate","service":"orders","why":"price"} (${ELEMENT})`,
       `${bad}:5: grants contains {"caller":"rider-app","operation":"orders.get"} (an element is {"operation": "<service>.<operation>", "caller": {"service" | "team" | "tier" | "product": "…"}})`,
     ],
     [

@@ -18,7 +18,17 @@ import {
 const RELATIONS_MAX = 100_000;
 
 const Rows = z.array(z.object({ rule: z.number().int().nonnegative(), relation: z.unknown() }));
-const NeedShape = z.strictObject({ service: z.string(), operation: z.string() });
+const PURPOSE_ERROR =
+  'purpose must be a name of lower-case letters, digits and dashes, such as "support"';
+const Purpose = z
+  .string({ error: PURPOSE_ERROR })
+  .regex(/^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/, { error: PURPOSE_ERROR });
+const NeedShape = z.strictObject({
+  service: z.string(),
+  operation: z.string(),
+  purpose: Purpose.optional(),
+  optional: z.boolean({ error: 'optional must be true or false' }).optional(),
+});
 const CallerShape = z.union([
   z.strictObject({ service: z.string() }),
   z.strictObject({ team: z.string() }),
@@ -29,6 +39,7 @@ const GrantShape = z.strictObject({ operation: z.string(), caller: CallerShape }
 const DenialShape = z.strictObject({
   caller: z.string(),
   operation: z.string(),
+  purpose: z.string().optional(),
   reason: z.string().min(1),
 });
 
@@ -62,17 +73,20 @@ export interface ReadRelations<Relation> {
   readonly problems: Problem[];
 }
 
+const NEED_EXAMPLE =
+  '{"service": "…", "operation": "<service>.<operation>"}, with "purpose": "…" and "optional": true where they apply';
+
 /** What a set is after its evaluation, and the rules that its elements name. */
 export type Emitted = { readonly rows: unknown; readonly rules: readonly Witness[] };
 
 export function readNeeds(names: MeshNames, team: string, emitted: Emitted): ReadRelations<Need> {
-  const example = '{"service": "…", "operation": "<service>.<operation>"}';
-  const read = readRows(emitted, 'needs', NeedShape, example, (need, witness) => [
+  const read = readRows(emitted, 'needs', NeedShape, NEED_EXAMPLE, (need, witness) => [
     ...unknownService(names, need.service, witness),
     ...unknownOperation(names, need.operation, witness),
     ...foreignService(names, team, need.service, witness),
   ]);
-  return sorted(read, ({ service, operation }) => `${service} ${operation}`);
+  const { relations, problems } = sorted(read.relations.map(needOf), read.problems, needKey);
+  return { relations, problems: [...problems, ...contradictions(relations)] };
 }
 
 export function readGrants(names: MeshNames, team: string, emitted: Emitted): ReadRelations<Grant> {
@@ -93,18 +107,18 @@ export function readGrants(names: MeshNames, team: string, emitted: Emitted): Re
     witness,
   }));
   return sorted(
-    { relations, problems: read.problems },
+    relations,
+    read.problems,
     ({ operation, caller }) => `${operation} ${caller.kind} ${caller.name}`,
   );
 }
 
 export function readBaseline(names: MeshNames, emitted: Emitted): ReadRelations<BaselineAllowance> {
-  const example = '{"service": "…", "operation": "<service>.<operation>"}';
-  const read = readRows(emitted, 'allow', NeedShape, example, (allowance, witness) => [
+  const read = readRows(emitted, 'allow', NeedShape, NEED_EXAMPLE, (allowance, witness) => [
     ...unknownService(names, allowance.service, witness),
     ...unknownOperation(names, allowance.operation, witness),
   ]);
-  return sorted(read, ({ service, operation }) => `${service} ${operation}`);
+  return sorted(read.relations.map(needOf), read.problems, needKey);
 }
 
 export function readDenials(names: MeshNames, emitted: Emitted): ReadRelations<GuardrailDenial> {
@@ -113,19 +127,58 @@ export function readDenials(names: MeshNames, emitted: Emitted): ReadRelations<G
     ...unknownService(names, denial.caller, witness),
     ...unknownOperation(names, denial.operation, witness),
   ]);
-  const relations = read.relations.map(({ caller, operation, reason, witness }) => ({
+  const relations = read.relations.map(({ caller, operation, purpose, reason, witness }) => ({
     caller,
     callee: names.operations.get(operation)?.service ?? '',
     operation,
+    ...(purpose === undefined ? {} : { purpose }),
     reason,
     guardrail: witness,
   }));
-  const key = (denial: GuardrailDenial) =>
-    `${denial.caller} ${denial.operation} ${denial.guardrail.file} ${denial.reason}`;
+  const pair = (denial: GuardrailDenial) => `${denial.caller} ${denial.operation}`;
+  const words = (denial: GuardrailDenial) => `${denial.purpose ?? ''} ${denial.reason}`;
   relations.sort(
-    (a, b) => compareText(key(a), key(b)) || compareWitnesses(a.guardrail, b.guardrail),
+    (a, b) =>
+      compareText(pair(a), pair(b)) ||
+      compareWitnesses(a.guardrail, b.guardrail) ||
+      compareText(words(a), words(b)),
   );
   return { relations, problems: read.problems };
+}
+
+function needOf({
+  service,
+  operation,
+  purpose,
+  optional,
+  witness,
+}: z.infer<typeof NeedShape> & { readonly witness: Witness }): Need {
+  return {
+    service,
+    operation,
+    ...(purpose === undefined ? {} : { purpose }),
+    ...(optional === true ? { optional } : {}),
+    witness,
+  };
+}
+
+function needKey({ service, operation, purpose = '', optional = false }: Need): string {
+  return `${service} ${operation} ${purpose} ${optional}`;
+}
+
+/** A service works on without an operation or it does not; two answers would make the softer one win. */
+function contradictions(needs: readonly Need[]): Problem[] {
+  const optionals = new Map(
+    needs
+      .filter((need) => need.optional)
+      .map((need) => [`${need.service} ${need.operation}`, need.witness]),
+  );
+  return needs.flatMap(({ service, operation, optional, witness: { file, line } }) => {
+    const other = optionals.get(`${service} ${operation}`);
+    if (optional === true || other === undefined) return [];
+    const message = `${service} needs ${operation} here, which is optional at ${other.file}:${other.line}`;
+    return [problem(file, line, message, 'write "optional": true in both, or in neither')];
+  });
 }
 
 function selector(caller: z.infer<typeof CallerShape>): CallerSelector {
@@ -156,7 +209,10 @@ export function readRows<Shape>(
     if (witness === undefined) throw new RangeError(`${set}: there is no rule ${rule}`);
     const parsed = shape.safeParse(relation);
     if (!parsed.success) {
-      const message = `${set} contains ${shorten(relation)}`;
+      const faults = parsed.error.issues.map((issue) => issue.message);
+      const named = faults.filter((fault) => /^(purpose|optional) /.test(fault));
+      const about = named.length === 0 ? '' : `: ${named.join('; ')}`;
+      const message = `${set} contains ${shorten(relation)}${about}`;
       const { file, line } = witness;
       problems.push({ file, line, message, hint: `an element is ${example}` });
       continue;
@@ -220,7 +276,8 @@ function shorten(value: unknown): string {
 }
 
 function sorted<Relation extends { readonly witness: Witness }>(
-  { relations, problems }: ReadRelations<Relation>,
+  relations: Relation[],
+  problems: Problem[],
   key: (relation: Relation) => string,
 ): ReadRelations<Relation> {
   relations.sort((a, b) => compareText(key(a), key(b)) || compareWitnesses(a.witness, b.witness));

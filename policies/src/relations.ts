@@ -13,6 +13,10 @@ export interface Need {
   readonly service: string;
   /** Operation id, such as `fare.get-estimate`. */
   readonly operation: string;
+  /** What for, such as `support`; personal data is given for declared purposes only. */
+  readonly purpose?: string;
+  /** Whether the service works on, with less to offer, when the operation fails. Absent: no. */
+  readonly optional?: boolean;
   readonly witness: Witness;
 }
 
@@ -24,17 +28,15 @@ export interface Grant {
 }
 
 /** The platform's own allowance, which stands in for need and grant at once. */
-export interface BaselineAllowance {
-  readonly service: string;
-  readonly operation: string;
-  readonly witness: Witness;
-}
+export type BaselineAllowance = Need;
 
 /** A guardrail's refusal of something that both sides agreed on (or that the baseline allows). */
 export interface GuardrailDenial {
   readonly caller: string;
   readonly callee: string;
   readonly operation: string;
+  /** The one purpose that it forbids, empty for needs that state none; absent when it forbids all. */
+  readonly purpose?: string;
   /** The guardrail's words to the people it stops. */
   readonly reason: string;
   readonly guardrail: Witness;

@@ -8,14 +8,20 @@ needs contains {"service": "messenger-app", "operation": operation} if {
 
 # METADATA
 # title: A person sees and fills in her own profile
-needs contains {"service": "messenger-app", "operation": operation} if {
+needs contains {"service": "messenger-app", "operation": operation, "purpose": "own-profile"} if {
 	some operation in ["whatsapp-profile.get", "whatsapp-profile.save"]
 }
 
 # METADATA
-# title: A person finds her friends and groups
+# title: A person finds her friends
+needs contains {"service": "messenger-app", "operation": operation, "purpose": "address-book"} if {
+	some operation in ["contacts.add", "contacts.find"]
+}
+
+# METADATA
+# title: A person finds her groups
 needs contains {"service": "messenger-app", "operation": operation} if {
-	some operation in ["contacts.add", "contacts.find", "groups.create", "groups.list"]
+	some operation in ["groups.create", "groups.list"]
 }
 
 # METADATA
@@ -24,12 +30,12 @@ needs contains {"service": "messenger-app", "operation": "text.send"}
 
 # METADATA
 # title: A phone is woken up
-needs contains {"service": "messenger-app", "operation": operation} if {
+needs contains {"service": "messenger-app", "operation": operation, "purpose": "inbox"} if {
 	some operation in ["whatsapp-notification.waiting", "whatsapp-notification.seen"]
 }
 
 # METADATA
 # title: A person reads what she got and sees how far her own messages have come
-needs contains {"service": "messenger-app", "operation": operation} if {
+needs contains {"service": "messenger-app", "operation": operation, "purpose": "reading"} if {
 	some operation in ["messages.fetch", "messages.acknowledge", "messages.deliveries"]
 }

@@ -2,7 +2,7 @@ package mesh.teams.people
 
 # METADATA
 # title: A contact is somebody with a number
-needs contains {"service": "contacts", "operation": "sessions.find-person"}
+needs contains {"service": "contacts", "operation": "sessions.find-person", "purpose": "address-book"}
 
 # METADATA
 # title: A person keeps her address book

@@ -8,7 +8,7 @@ needs contains {"service": "rider-app", "operation": operation} if {
 
 # METADATA
 # title: A rider sees and fills in her own profile
-needs contains {"service": "rider-app", "operation": operation} if {
+needs contains {"service": "rider-app", "operation": operation, "purpose": "own-profile"} if {
 	some operation in ["uber-profile.get", "uber-profile.save"]
 }
 
@@ -30,4 +30,4 @@ needs contains {"service": "rider-app", "operation": operation} if {
 
 # METADATA
 # title: A rider reads what she was told
-needs contains {"service": "rider-app", "operation": "uber-notification.list"}
+needs contains {"service": "rider-app", "operation": "uber-notification.list", "purpose": "inbox"}

@@ -24,7 +24,8 @@ needs contains {"service": "orders", "operation": "payment.charge"}
 
 # METADATA
 # title: Rider and driver are told
-needs contains {"service": "orders", "operation": "uber-notification.send"}
+# description: From a queue of our own; an order goes on while nobody can be told.
+needs contains {"service": "orders", "operation": "uber-notification.send", "optional": true}
 
 # METADATA
 # title: Riders' apps place and follow orders

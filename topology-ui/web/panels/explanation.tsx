@@ -37,13 +37,16 @@ const signs = {
 };
 
 function Operation({ explanation }: { readonly explanation: OperationExplanation }) {
-  const { operation, state, need, grant, grantedTo, refusals, missing } = explanation;
+  const { operation, state, purposes, optional, need, grant, grantedTo, refusals, missing } =
+    explanation;
   return (
     <details class="agreement" open={state !== 'agreed'}>
       <summary>
         <strong>{operation}</strong>{' '}
         <span class={state === 'agreed' ? 'ok' : 'danger'}>{signs[state] ?? state}</span>
       </summary>
+      {purposes.length > 0 && <p class="muted">For: {purposes.join(', ')}</p>}
+      {optional && <p class="muted">Optional: the caller works on without it</p>}
       {need !== undefined && <WitnessLine side="needed by" witness={need} />}
       {grant !== undefined && <WitnessLine side="granted by" witness={grant} />}
       {refusals.map((refusal) => (

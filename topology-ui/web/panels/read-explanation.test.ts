@@ -21,6 +21,8 @@ describe('reading an explanation', () => {
           operation: '',
           class: 'read',
           state: 'blocked',
+          purposes: [],
+          optional: false,
           grantedTo: [],
           refusals: [],
           missing: [{ side: 'need', team: '', contact: '', file: '', packageLine: '', rego: '' }],

@@ -24,6 +24,8 @@ function readOperation(operation: Loose): OperationExplanation {
     operation: text(operation.operation),
     class: read.class ?? 'read',
     state: states.find((state) => state === operation.state) ?? 'blocked',
+    purposes: Array.isArray(operation.purposes) ? operation.purposes.map(text) : [],
+    optional: operation.optional === true,
     ...(isRecord(operation.need) && read.need !== undefined ? { need: read.need } : {}),
     ...(isRecord(operation.grant) && read.grant !== undefined ? { grant: read.grant } : {}),
     grantedTo: Array.isArray(operation.grantedTo) ? operation.grantedTo.map(text) : [],

@@ -20,6 +20,8 @@ export function exampleExplanation(
       operation: operation.id,
       class: operation.class,
       state: 'blocked',
+      purposes: ['support'],
+      optional: false,
       grantedTo: ['service orders'],
       refusals: [],
       missing: [
