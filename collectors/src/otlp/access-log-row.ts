@@ -2,6 +2,7 @@ import type { LogRecord } from '../gen/opentelemetry/proto/logs/v1/logs.js';
 import { type Peer, serviceNameOf } from '../peer/peer.js';
 import { hexId } from './attributes.js';
 import { type ClampCount, clampedTime, unixSeconds } from './event-time.js';
+import { shadowVerdict } from './shadow-verdict-row.js';
 import { line } from './tab-separated.js';
 
 /** Columns of `access_log`, in the order in which {@link accessLogRow} writes them. */
@@ -46,7 +47,8 @@ const UINT32_MAX = 4_294_967_295;
 
 /**
  * One line of `access_log` from a log record that carries the attribute `reporter`
- * (docs/architecture.md, "Sidecar configuration"). The reporting side is who its certificate says.
+ * (docs/architecture.md, "Sidecar configuration"). The reporting side is who its certificate says. Where
+ * a staged revision judged the request, there is a line of `shadow_verdicts` too.
  */
 export function accessLogRow(
   record: LogRecord,
@@ -54,7 +56,7 @@ export function accessLogRow(
   peer: Peer,
   arrivalNs: bigint,
   counts: ClampCount & IdentityCount,
-): { readonly line: string } | { readonly defect: AccessLogDefect } {
+): AccessLogLines | { readonly defect: AccessLogDefect } {
   const reporter = attributes.get('reporter');
   if (reporter !== 'source' && reporter !== 'destination') return { defect: 'reporter' };
   const claimed = {
@@ -75,12 +77,14 @@ export function accessLogRow(
 
   const operation = name(attributes.get('operation'));
   // The callee's side says both in the name of the policy that let the request in: `a->b@revision`.
-  const [edge = '', edgeRevision = name(attributes.get('edge_revision'))] = name(
-    attributes.get('edge'),
-  ).split('@');
+  const policy = name(attributes.get('edge'));
+  const [edge = '', edgeRevision = name(attributes.get('edge_revision'))] = policy.split('@');
   const denied = attributes.get('authorization') === 'denied' || operation === 'denied';
+  const time = unixSeconds(clampedTime(record.timeUnixNano, arrivalNs, counts), 6);
+  const requestId = name(attributes.get('request_id'));
+  const instanceId = instance(attributes.get('instance'), peer);
   const cells = [
-    unixSeconds(clampedTime(record.timeUnixNano, arrivalNs, counts), 6),
+    time,
     reporter,
     caller,
     callee,
@@ -97,13 +101,26 @@ export function accessLogRow(
     requestBytes,
     responseBytes,
     hexId(record.traceId, 16),
-    name(attributes.get('request_id')),
-    instance(attributes.get('instance'), peer),
+    requestId,
+    instanceId,
     name(attributes.get('cell')),
     name(attributes.get('zone')),
     name(attributes.get('peer_address')),
   ];
-  return { line: line(cells) };
+  const verdict = shadowVerdict(attributes.get('shadow'), reporter, policy);
+  if (verdict === undefined) return { line: line(cells) };
+  const { stagedRevision, live, staged } = verdict;
+  const judged = name(verdict.operation) || operation;
+  const verdictLine = line([
+    ...[time, reporter, stagedRevision, caller, callee, judged],
+    ...[live, staged, requestId, instanceId],
+  ]);
+  return { line: line(cells), verdictLine };
+}
+
+interface AccessLogLines {
+  readonly line: string;
+  readonly verdictLine?: string;
 }
 
 interface Ends {

@@ -53,8 +53,12 @@ export const LOGS: Signal = {
             continue;
           }
           const row = accessLogRow(record, attributes, peer, arrivalNs, request);
-          if ('line' in row) request.add('access_log', row.line);
-          else request.reject(`access_log_${row.defect}`);
+          if ('defect' in row) {
+            request.reject(`access_log_${row.defect}`);
+            continue;
+          }
+          request.add('access_log', row.line);
+          if (row.verdictLine !== undefined) request.add('shadow_verdicts', row.verdictLine);
         }
       }
     }

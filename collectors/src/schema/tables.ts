@@ -187,6 +187,28 @@ ORDER BY (service, toStartOfMinute(time), time)
 TTL toDateTime(time) + INTERVAL ${RAW_DAYS} DAY DELETE
 ${RAW_SETTINGS}`;
 
+/**
+ * What sidecars said about requests while a revision was staged, one row per request and reporter. Rows
+ * of one request share its id: whoever counts requests joins them (`shadowVerdicts`).
+ */
+const SHADOW_VERDICTS = `
+CREATE TABLE IF NOT EXISTS dotline.shadow_verdicts (
+  time DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  reporter Enum8('source' = 1, 'destination' = 2),
+  staged_revision LowCardinality(String),
+  caller LowCardinality(String),
+  callee LowCardinality(String),
+  operation LowCardinality(String),
+  live Enum8('allowed' = 1, 'denied' = 2),
+  staged Enum8('allowed' = 1, 'denied' = 2),
+  request_id String CODEC(ZSTD(1)),
+  instance LowCardinality(String)
+) ENGINE = MergeTree
+PARTITION BY toDate(time)
+ORDER BY (staged_revision, callee, caller, toStartOfMinute(time), time)
+TTL toDateTime(time) + INTERVAL ${RAW_DAYS} DAY DELETE
+${RAW_SETTINGS}`;
+
 /** In order; each leaves a schema that older and newer collectors can write to. */
 export const STATEMENTS: readonly string[] = [
   'CREATE DATABASE IF NOT EXISTS dotline',
@@ -200,4 +222,5 @@ export const STATEMENTS: readonly string[] = [
   SPANS,
   METRIC_POINTS,
   LOGS,
+  SHADOW_VERDICTS,
 ];
