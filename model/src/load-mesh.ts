@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
+import pLimit from 'p-limit';
 import type { z } from 'zod';
 import { loadTokenIssuers } from './load-token-issuers.js';
 import type { Cell, Mesh, Objective, Service } from './mesh.js';
@@ -9,6 +10,7 @@ import { type YamlFile, YamlFiles } from './yaml-file.js';
 
 const SKIPPED = new Set(['node_modules', 'dist', '.git', '.dotline']);
 const MAX_FILES = 20_000;
+const READS_MAX = 64;
 
 /** Reads a mesh directory again and again; a file that is as it was costs no more than reading it. */
 export class MeshReader {
@@ -118,18 +120,26 @@ async function readEach<Raw, Item>(
   problems: Problem[],
   make: (raw: Raw, path: string, file: string, yaml: YamlFile<Raw>) => Item,
 ): Promise<Read<Raw, Item>[]> {
-  const reads: Read<Raw, Item>[] = [];
-  for (const path of paths) {
-    const file = relative(root, path);
-    try {
-      const yaml = await files.read(path, file, schema);
-      reads.push({ yaml, item: make(yaml.value, path, file, yaml), file });
-    } catch (error) {
-      if (!(error instanceof MeshError)) throw error;
-      problems.push(...error.problems);
-    }
-  }
-  return reads;
+  const limit = pLimit(READS_MAX);
+  const results = await Promise.all(
+    paths.map((path) =>
+      limit(async (): Promise<Read<Raw, Item> | MeshError> => {
+        const file = relative(root, path);
+        try {
+          const yaml = await files.read(path, file, schema);
+          return { yaml, item: make(yaml.value, path, file, yaml), file };
+        } catch (error) {
+          if (error instanceof MeshError) return error;
+          throw error;
+        }
+      }),
+    ),
+  );
+  return results.flatMap((result) => {
+    if (!(result instanceof MeshError)) return [result];
+    problems.push(...result.problems);
+    return [];
+  });
 }
 
 /** Absolute paths of all files below a folder, sorted; none when the folder does not exist. */
@@ -140,15 +150,23 @@ export async function filesBelow(folder: string): Promise<string[]> {
   );
   if (!exists) return [];
   const found: string[] = [];
-  const pending = [folder];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    for (const entry of await readdir(next, { withFileTypes: true })) {
-      if (SKIPPED.has(entry.name)) continue;
-      const path = join(next, entry.name);
-      if (entry.isDirectory()) pending.push(path);
-      else if (entry.isFile()) found.push(path);
+  for (let folders = [folder]; folders.length > 0; ) {
+    const read = await Promise.all(
+      folders.map(async (each) => ({
+        each,
+        entries: await readdir(each, { withFileTypes: true }),
+      })),
+    );
+    folders = [];
+    for (const { each, entries } of read) {
+      for (const entry of entries) {
+        if (SKIPPED.has(entry.name)) continue;
+        const path = join(each, entry.name);
+        if (entry.isDirectory()) folders.push(path);
+        else if (entry.isFile()) found.push(path);
+      }
     }
-    if (found.length > MAX_FILES)
+    if (found.length > MAX_FILES || folders.length > MAX_FILES) {
       throw new MeshError([
         {
           file: folder,
@@ -157,6 +175,7 @@ export async function filesBelow(folder: string): Promise<string[]> {
           hint: 'is this a mesh directory?',
         },
       ]);
+    }
   }
   return found.sort();
 }
