@@ -89,7 +89,8 @@ export class StreamBoard {
       const timer = setTimeout(() => done('late'), waitMs);
       const look = (changed: ReadonlySet<string>) => {
         for (const nodeId of changed) {
-          if (!wanted.has(nodeId)) continue;
+          // Most have just been sent something, which says nothing yet.
+          if (!wanted.has(nodeId) || this.#isAnswering(nodeId)) continue;
           const state = this.#stateOf(nodeId);
           if (state !== undefined && !state.holds) lagging.add(nodeId);
           else lagging.delete(nodeId);
@@ -104,13 +105,27 @@ export class StreamBoard {
     });
   }
 
-  /** Of a sidecar with two streams, that of the newer. */
   #stateOf(nodeId: string): SidecarState | undefined {
+    const newest = this.#newest(nodeId);
+    return newest && sidecarState(newest, (typeUrl) => this.parts.wanted(nodeId, typeUrl));
+  }
+
+  /** Whether an answer is on its way, and nothing is refused yet. */
+  #isAnswering(nodeId: string): boolean {
+    const types = this.#newest(nodeId)?.types ?? [];
+    return (
+      types.some(({ awaitsAnswer }) => awaitsAnswer) &&
+      types.every(({ rejected }) => rejected.length === 0)
+    );
+  }
+
+  /** Of a sidecar with two streams, that of the newer. */
+  #newest(nodeId: string): NodeSummary | undefined {
     let newest: NodeSummary | undefined;
     for (const each of this.parts.summary(nodeId)) {
       if (newest === undefined || each.streamId > newest.streamId) newest = each;
     }
-    return newest && sidecarState(newest, (typeUrl) => this.parts.wanted(nodeId, typeUrl));
+    return newest;
   }
 
   #touched(nodeId: string): void {

@@ -35,6 +35,8 @@ export class MisplacedResourceError extends Error {
   }
 }
 
+const knownTypes = Object.values(TypeUrl);
+
 export interface SnapshotCacheOptions {
   /** See `ResourceSource.whyMissing`. */
   readonly whyMissing?: (
@@ -73,9 +75,13 @@ export class SnapshotCache implements ResourceSource {
    * @throws DuplicateResourceError, MisplacedResourceError; the old snapshot then stays.
    */
   setSnapshot(group: string, snapshot: Snapshot): void {
+    const before = this.#snapshots.get(group);
+    if (before !== undefined && isHeld(snapshot, before)) {
+      return;
+    }
     const typeUrls = new Set<TypeUrl>([
-      ...Object.values(TypeUrl),
-      ...(this.#snapshots.get(group)?.keys() ?? []),
+      ...knownTypes,
+      ...(before?.keys() ?? []),
       ...Object.keys(snapshot).filter(isTypeUrl),
     ]);
     const sets = Array.from(
@@ -175,6 +181,22 @@ export class SnapshotCache implements ResourceSource {
       this.#watchers.tell(group);
     }
   }
+}
+
+/** Whether a group has all of a snapshot, and nothing else: as it is with most that is set again. */
+function isHeld(snapshot: Snapshot, sets: ReadonlyMap<TypeUrl, ResourceSet>): boolean {
+  for (const typeUrl in snapshot) {
+    if (isTypeUrl(typeUrl) && !sets.has(typeUrl)) {
+      return false;
+    }
+  }
+  for (const [typeUrl, set] of sets) {
+    const given = snapshot[typeUrl] ?? emptyResourceSet;
+    if (!isSet(given) || given.version !== set.version) {
+      return false;
+    }
+  }
+  return true;
 }
 
 function isSet(given: readonly TypedResource[] | ResourceSet): given is ResourceSet {
