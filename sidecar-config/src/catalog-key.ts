@@ -10,13 +10,13 @@ const known = new WeakMap<Mesh, string>();
 export function catalogKey(mesh: Mesh): string {
   const before = known.get(mesh);
   if (before !== undefined) return before;
-  const { name, trustDomain, contact } = mesh;
+  const { name, trustDomain, contact, tokenIssuers = [] } = mesh;
   const teams = mesh.teams.map((team) => [team.name, team.contact]).sort(byName);
   const services = mesh.services
     .map((service) => [service.name, service.team, service.operations] as const)
     .sort(byName);
   const key = createHash('sha256')
-    .update(JSON.stringify([name, trustDomain, contact, teams, services]))
+    .update(JSON.stringify([name, trustDomain, contact, teams, services, tokenIssuers]))
     .digest('base64');
   known.set(mesh, key);
   return key;

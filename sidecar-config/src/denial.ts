@@ -138,6 +138,33 @@ export function rbacReply(callee: string): MessageInitShape<typeof ResponseMappe
   };
 }
 
+/** The body where Envoy cannot verify a token; `reason` is Envoy's own. */
+export function badTokenReply(callee: string): MessageInitShape<typeof ResponseMapperSchema> {
+  return {
+    filter: expressionFilter("response.code_details.startsWith('jwt_authn_access_denied')"),
+    bodyFormatOverride: jsonBody({
+      error: 'token refused',
+      reason: '%LOCAL_REPLY_BODY%',
+      ...requestFacts('%DOWNSTREAM_PEER_URI_SAN%', callee),
+      ask: [routeText('contact')],
+    }),
+  };
+}
+
+/** The body where nobody decided about a request in time. */
+export function undecidedReply(callee: string): MessageInitShape<typeof ResponseMapperSchema> {
+  return {
+    filter: expressionFilter("response.code_details == 'ext_authz_error'"),
+    bodyFormatOverride: jsonBody({
+      error: 'not decided',
+      reason: 'the request policy could not be asked, and without its answer requests are refused',
+      ...requestFacts('%DOWNSTREAM_PEER_URI_SAN%', callee),
+      operation: '%ROUTE_NAME%',
+      ask: [routeText('contact')],
+    }),
+  };
+}
+
 function routeText(key: string): string {
   return `%METADATA(ROUTE:${ROUTE_METADATA}:${key})%`;
 }

@@ -14,14 +14,17 @@ import {
 import { destinationAccessLog } from './access-log.js';
 import { tcpAddress } from './address.js';
 import { awaitedAdsSource } from './ads-source.js';
-import { rbacReply } from './denial.js';
+import { badTokenReply, rbacReply, undecidedReply } from './denial.js';
 import { milliseconds } from './duration.js';
 import { enforcedHttp, httpFilterChain, routerFilter, routesNamed } from './http-connection.js';
+import { jwtAuthenticationFilter } from './jwt-authentication.js';
 import { tlsFromServices } from './mutual-tls.js';
 import { INBOUND_AUTHORIZATION, ListenerName } from './names.js';
+import { requestAuthorizationFilters } from './request-authorization.js';
 
 /**
- * Where other sidecars call: mutual TLS, then authorization, then the app. It depends on the
+ * Where other sidecars call: mutual TLS, then authorization of the caller and, where its team wants it, of the
+ * single request, then the app. It depends on the
  * instance alone; edges and operations come by name, so no change of policy touches a connection.
  */
 export function inboundListener(
@@ -51,8 +54,19 @@ export function inboundListener(
           setCurrentClientCertDetails: { uri: true },
           routeSpecifier: routesNamed(ListenerName.inbound),
           accessLog: [destinationAccessLog(instance)],
-          httpFilters: [authorizationFilter, routerFilter],
-          localReplyConfig: { mappers: [rbacReply(instance.service)] },
+          httpFilters: [
+            authorizationFilter,
+            jwtAuthenticationFilter,
+            ...requestAuthorizationFilters,
+            routerFilter,
+          ],
+          localReplyConfig: {
+            mappers: [
+              rbacReply(instance.service),
+              badTokenReply(instance.service),
+              undecidedReply(instance.service),
+            ],
+          },
         }),
       },
     ],

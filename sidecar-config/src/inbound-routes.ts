@@ -8,18 +8,23 @@ import {
 import { deniedRoute, requestFacts } from './denial.js';
 import { milliseconds } from './duration.js';
 import { literal } from './format.js';
+import { jwtAuthenticationOfRoute } from './jwt-authentication.js';
 import type { MeshIndex } from './mesh-index.js';
 import { ListenerName, OwnCluster, ROUTE_METADATA } from './names.js';
 import { operationRouteMatch } from './operation-match.js';
 import { byPrecedence } from './operation-order.js';
 import { REMOVED_HEADERS } from './removed-headers.js';
+import { requestAuthorizationOfRoute } from './request-authorization.js';
 
 type Route = MessageInitShape<typeof RouteSchema>;
 
 /** Longer than the caller's 15 s, so that of two sidecars it is always the caller's that gives up. */
 const REQUEST_TIMEOUT_MS = 16_000;
 
-/** What a service offers: a route for each operation to its app, whatever the edges are. */
+/**
+ * What a service offers: a route for each operation to its app, whatever the edges are. Routes of operations whose
+ * requests are decided one by one say so.
+ */
 export function inboundRoutes(index: MeshIndex, callee: string): RouteConfiguration {
   const team = index.teamOf(callee);
   const owner = { team: team.name, contact: team.contact };
@@ -32,7 +37,7 @@ export function inboundRoutes(index: MeshIndex, callee: string): RouteConfigurat
         domains: ['*'],
         routes: [
           ...byPrecedence(index.service(callee).operations).map((operation) =>
-            operationRoute(operation, owner),
+            operationRoute(index, operation, owner),
           ),
           deniedRoute(
             {
@@ -49,8 +54,18 @@ export function inboundRoutes(index: MeshIndex, callee: string): RouteConfigurat
   });
 }
 
-function operationRoute(operation: Operation, metadata: JsonObject): Route {
+function operationRoute(index: MeshIndex, operation: Operation, metadata: JsonObject): Route {
+  const decided = index.decided(operation.id);
+  const verifies = index.believedIssuers(operation.service).length > 0;
   return {
+    ...(decided === undefined
+      ? {}
+      : {
+          typedPerFilterConfig: {
+            ...(verifies ? jwtAuthenticationOfRoute() : {}),
+            ...requestAuthorizationOfRoute(decided),
+          },
+        }),
     name: operation.id,
     match: operationRouteMatch(operation),
     metadata: { filterMetadata: { [ROUTE_METADATA]: metadata } },

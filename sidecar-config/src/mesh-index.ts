@@ -1,5 +1,6 @@
 import type { Edge } from '@dotline/model/edge';
 import type { Operation, Service, Team } from '@dotline/model/mesh';
+import type { TokenIssuer, WhenUndecided } from '@dotline/model/request-policy';
 import type { Revision } from '@dotline/model/revision';
 import { catalogKey } from './catalog-key.js';
 import { byPrecedence, overriding } from './operation-order.js';
@@ -17,6 +18,16 @@ export class NotInCatalogError extends Error {
   }
 }
 
+/** An operation of which each request is decided when it comes. */
+export interface DecidedOperation {
+  readonly operation: string;
+  readonly fail: WhenUndecided;
+  /** Content hash of the policy that decides. */
+  readonly policy: string;
+  /** The revision in which the policy took its form. */
+  readonly revision: string;
+}
+
 /** A revision made fast to ask: everything by name, edges by both ends. */
 export class MeshIndex {
   readonly #services: ReadonlyMap<string, Service>;
@@ -24,6 +35,7 @@ export class MeshIndex {
   readonly #servicesOfTeam = new Map<string, string[]>();
   readonly #outbound = new Map<string, Edge[]>();
   readonly #inbound = new Map<string, Edge[]>();
+  readonly #decided = new Map<string, DecidedOperation>();
 
   /** Names the catalog: what is made from it alone is the same while this is. */
   readonly catalogKey: string;
@@ -38,6 +50,11 @@ export class MeshIndex {
     for (const edge of [...revision.edges].sort((a, b) => (a.id < b.id ? -1 : 1))) {
       append(this.#outbound, edge.caller, edge);
       append(this.#inbound, edge.callee, edge);
+    }
+    for (const { hash: policy, revision: since, rules } of revision.requestPolicies ?? []) {
+      for (const { operation, fail } of rules) {
+        this.#decided.set(operation, { operation, fail, policy, revision: since });
+      }
     }
   }
 
@@ -98,6 +115,38 @@ export class MeshIndex {
   /** What, with the catalog, everything that is made from an edge depends on. */
   formOf(edge: Edge): readonly unknown[] {
     return [edge.id, this.edgeRevision(edge), edge.operations.map(({ operation }) => operation)];
+  }
+
+  /** How an operation's requests are decided, when they are. */
+  decided(operation: string): DecidedOperation | undefined {
+    return this.#decided.get(operation);
+  }
+
+  /** What, with the catalog, everything that is made for the requests of a service depends on. */
+  requestFormOf(service: string): readonly unknown[] {
+    const decided = this.service(service).operations.flatMap(({ id }) => this.decided(id) ?? []);
+    return [decided, this.believedIssuers(service).map(({ issuer }) => issuer)];
+  }
+
+  /** Whose tokens a service believes: it decides requests, and can have the keys to verify them with. */
+  believedIssuers(service: string): readonly TokenIssuer[] {
+    const { operations } = this.service(service);
+    if (!operations.some(({ id }) => this.#decided.has(id))) return [];
+    return (this.revision.mesh.tokenIssuers ?? []).filter(
+      ({ keys }) =>
+        keys.kind === 'text' ||
+        operations.some(({ id }) => id === keys.operation) ||
+        this.outboundEdges(service).some((edge) =>
+          edge.operations.some(({ operation }) => operation === keys.operation),
+        ),
+    );
+  }
+
+  /** An operation by its id. @throws NotInCatalogError */
+  operation(id: string): Operation {
+    const [service = ''] = id.split('.');
+    const { operations } = this.service(service);
+    return operations.find((each) => each.id === id) ?? this.#missing('operation', id);
   }
 
   /** The revision in which an edge took its present form. */

@@ -16,6 +16,9 @@ export const ListenerName = {
 /** ECDS name of the RBAC filter: who may call this service. */
 export const INBOUND_AUTHORIZATION = 'inbound-authorization';
 
+/** ECDS name of the filter that verifies tokens: whose a service believes. */
+export const JWT_AUTHENTICATION = 'jwt-authentication';
+
 /** Name of an edge's RBAC policy: which rule let a request in, and since which revision it stands so. */
 export function policyName(edge: Pick<Edge, 'id'>, revision: string): string {
   return `${edge.id}@${revision}`;
@@ -33,6 +36,7 @@ export function judgedPolicyName(
 /** Clusters that are no callee. */
 export const OwnCluster = {
   app: 'dotline:app',
+  authorizer: 'dotline:authorizer',
   collectorGrpc: 'dotline:collector-grpc',
   collectorHttp: 'dotline:collector-http',
   controlPlane: 'dotline:control-plane',

@@ -37,6 +37,19 @@ export function appCluster(): Cluster {
   });
 }
 
+/** The host's authorizer, which must prove that it is one. */
+export function authorizerCluster(trustDomain: string): Cluster {
+  return create(ClusterSchema, {
+    name: OwnCluster.authorizer,
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
+    connectTimeout: milliseconds(500),
+    transportSocket: tlsToPeer(platformSpiffeId(trustDomain, 'authorizer')),
+    typedExtensionProtocolOptions: http2Upstream,
+    loadAssignment: singleEndpoint(OwnCluster.authorizer, unixAddress(SidecarPath.authorizer)),
+    circuitBreakers: { thresholds: [{ maxPendingRequests: 1024, maxRequests: 1024 }] },
+  });
+}
+
 /** The collector's two receivers, reached with the sidecar's identity. */
 export function collectorClusters(
   telemetry: { readonly grpc: TcpEndpoint; readonly http: TcpEndpoint },

@@ -11,6 +11,8 @@ export const SidecarPath = {
   /** The sidecar listens, the app connects. */
   outbound: 'outbound.sock',
   identity: 'identity',
+  /** One for all sidecars of a host: the authorizer listens. */
+  authorizer: '../authorizer.sock',
 } as const;
 
 /** `sun_path` holds 108 bytes with the final zero. Source: unix(7). */
@@ -49,6 +51,14 @@ export function appSocket(runDirectory: string, instanceId: string): string {
  */
 export function outboundSocket(runDirectory: string, instanceId: string): string {
   return socketPath(join(sidecarDirectory(runDirectory, instanceId), SidecarPath.outbound));
+}
+
+/**
+ * Where the host's authorizer listens.
+ * @throws SocketPathTooLongError
+ */
+export function authorizerSocket(runDirectory: string): string {
+  return socketPath(join(sidecarDirectory(runDirectory, 'any'), SidecarPath.authorizer));
 }
 
 /** Folder of an instance's key, certificate and bundle. */

@@ -18,10 +18,16 @@ import { endpoints } from './endpoints.js';
 import { inboundAuthorization } from './inbound-authorization.js';
 import { inboundRoutes } from './inbound-routes.js';
 import { InstanceListeners } from './instance-listeners.js';
+import { jwtAuthentication } from './jwt-authentication.js';
 import { MeshIndex } from './mesh-index.js';
-import { INBOUND_AUTHORIZATION, ListenerName } from './names.js';
+import { INBOUND_AUTHORIZATION, JWT_AUTHENTICATION, ListenerName } from './names.js';
 import { outboundRoutes } from './outbound-routes.js';
-import { appCluster, collectorClusters, type TcpEndpoint } from './own-clusters.js';
+import {
+  appCluster,
+  authorizerCluster,
+  collectorClusters,
+  type TcpEndpoint,
+} from './own-clusters.js';
 import { Shadow } from './shadow.js';
 
 /** The types that every sidecar holds. */
@@ -80,7 +86,11 @@ export function meshResources(input: MeshInput): (instance: Instance) => Sidecar
   // Only what a staged revision decides otherwise depends on it.
   const beside = (judges: boolean | undefined) => (judges ? [input.staged?.id] : []);
 
-  const own = [appCluster(), ...collectorClusters(telemetry, trustDomain)].map((cluster) =>
+  const own = [
+    appCluster(),
+    authorizerCluster(trustDomain),
+    ...collectorClusters(telemetry, trustDomain),
+  ].map((cluster) =>
     pieces.resource(['own cluster', cluster.name, telemetry, trustDomain], () =>
       resource(ClusterSchema, cluster.name, cluster),
     ),
@@ -120,7 +130,7 @@ export function meshResources(input: MeshInput): (instance: Instance) => Sidecar
             value: outboundRoutes(index, service, pieces, shadow),
           }),
       ),
-      pieces.resource(['inbound', service, index.catalogKey], () =>
+      pieces.resource(['inbound', service, index.catalogKey, index.requestFormOf(service)], () =>
         resource(RouteConfigurationSchema, ListenerName.inbound, inboundRoutes(index, service)),
       ),
     ]),
@@ -140,6 +150,18 @@ export function meshResources(input: MeshInput): (instance: Instance) => Sidecar
             TypedExtensionConfigSchema,
             INBOUND_AUTHORIZATION,
             inboundAuthorization(index, service, pieces, shadow),
+          ),
+      ),
+      // Of services that believe nobody it is the same for all.
+      pieces.resource(
+        index.believedIssuers(service).length === 0
+          ? ['jwt authentication']
+          : ['jwt authentication', service, index.catalogKey, index.requestFormOf(service)],
+        () =>
+          resource(
+            TypedExtensionConfigSchema,
+            JWT_AUTHENTICATION,
+            jwtAuthentication(index, service),
           ),
       ),
     ]),

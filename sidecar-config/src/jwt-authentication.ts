@@ -1,0 +1,128 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import type { Any } from '@bufbuild/protobuf/wkt';
+import type { TokenIssuer } from '@dotline/model/request-policy';
+import { anyOf } from 'envoy-control-plane-ts';
+import {
+  type TypedExtensionConfig,
+  TypedExtensionConfigSchema,
+} from 'envoy-control-plane-ts/gen/envoy/config/core/v3/extension_pb';
+import {
+  JwtAuthenticationSchema,
+  type JwtProviderSchema,
+  PerRouteConfigSchema,
+} from 'envoy-control-plane-ts/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb';
+import type { HttpFilterSchema } from 'envoy-control-plane-ts/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
+import { awaitedAdsSource } from './ads-source.js';
+import { milliseconds } from './duration.js';
+import type { MeshIndex } from './mesh-index.js';
+import { JWT_AUTHENTICATION, OwnCluster } from './names.js';
+import { typedConfig } from './typed-config.js';
+
+/** Where Envoy puts a verified token's claims, and under which key. */
+export const JWT_METADATA = 'envoy.filters.http.jwt_authn';
+const CLAIMS = 'claims';
+
+/** The requirement that routes name. */
+const END_USER = 'end-user';
+
+/** A new key is known everywhere so long after it was published. */
+const KEYS_CACHED_MS = 60_000;
+const KEYS_TIMEOUT_MS = 2_000;
+const KEYS_RETRY_MS = 1_000;
+const CLOCK_SKEW_S = 30;
+const TOKENS_CACHED = 1_000;
+
+/** Resting, by name from the control plane: a new issuer touches no connection. */
+export const jwtAuthenticationFilter: MessageInitShape<typeof HttpFilterSchema> = {
+  name: JWT_AUTHENTICATION,
+  disabled: true,
+  configType: {
+    case: 'configDiscovery',
+    value: {
+      configSource: awaitedAdsSource,
+      applyDefaultConfigWithoutWarming: false,
+      typeUrls: [`type.googleapis.com/${JwtAuthenticationSchema.typeName}`],
+    },
+  },
+};
+
+/**
+ * Whose tokens a service believes. A token of anybody else, an expired or a forged one is refused; without a
+ * token the request goes on, and a policy sees that nobody is signed in.
+ */
+export function jwtAuthentication(index: MeshIndex, service: string): TypedExtensionConfig {
+  const issuers = index.believedIssuers(service);
+  const providers = Object.fromEntries(
+    issuers.map((issuer) => [issuer.issuer, provider(index, service, issuer)]),
+  );
+  const requirements = [
+    ...issuers.map(({ issuer }) => ({
+      requiresType: { case: 'providerName', value: issuer } as const,
+    })),
+    { requiresType: { case: 'allowMissing', value: {} } as const },
+  ];
+  const requirementMap = {
+    [END_USER]: { requiresType: { case: 'requiresAny', value: { requirements } } as const },
+  };
+  return create(TypedExtensionConfigSchema, {
+    name: JWT_AUTHENTICATION,
+    typedConfig: anyOf(
+      JwtAuthenticationSchema,
+      create(
+        JwtAuthenticationSchema,
+        issuers.length === 0 ? {} : { providers, requirementMap, statPrefix: 'end-user' },
+      ),
+    ),
+  });
+}
+
+/** Wakes the filter on a route. */
+export function jwtAuthenticationOfRoute(): Record<string, Any> {
+  return {
+    [JWT_AUTHENTICATION]: typedConfig(PerRouteConfigSchema, {
+      requirementSpecifier: { case: 'requirementName', value: END_USER },
+    }).value,
+  };
+}
+
+function provider(
+  index: MeshIndex,
+  service: string,
+  { issuer, audiences, keys }: TokenIssuer,
+): MessageInitShape<typeof JwtProviderSchema> {
+  return {
+    issuer,
+    audiences: [...audiences],
+    requireExpiration: true,
+    clockSkewSeconds: CLOCK_SKEW_S,
+    // In no query: URLs are written down in many places.
+    fromHeaders: [{ name: 'Authorization', valuePrefix: 'Bearer ' }],
+    // The app may want to see it too.
+    forward: true,
+    payloadInMetadata: CLAIMS,
+    jwtCacheConfig: { jwtCacheSize: TOKENS_CACHED },
+    jwksSourceSpecifier:
+      keys.kind === 'text'
+        ? {
+            case: 'localJwks',
+            value: { specifier: { case: 'inlineString', value: keys.jwks } },
+          }
+        : { case: 'remoteJwks', value: keysOf(index, service, keys.operation) },
+  };
+}
+
+/** Fetched over the edge to the issuer's service, with the sidecar's own identity; or from the app beside it. */
+function keysOf(index: MeshIndex, service: string, operationId: string) {
+  const { service: callee, path } = index.operation(operationId);
+  const cluster = callee === service ? OwnCluster.app : callee;
+  return {
+    httpUri: {
+      uri: `http://${callee}${path}`,
+      httpUpstreamType: { case: 'cluster', value: cluster } as const,
+      timeout: milliseconds(KEYS_TIMEOUT_MS),
+    },
+    cacheDuration: milliseconds(KEYS_CACHED_MS),
+    // Before anybody asks; the listener does not wait for it.
+    asyncFetch: { fastListener: true, failedRefetchDuration: milliseconds(KEYS_RETRY_MS) },
+  };
+}
