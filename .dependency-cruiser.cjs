@@ -16,12 +16,21 @@ const house = {
     'policies',
     'sidecar-config',
   ],
+  'mesh-repository': ['model', 'policies', 'control-plane'],
   collectors: ['model', 'platform-process'],
   slo: ['model', 'platform-process', 'collectors'],
   'topology-ui': ['model', 'platform-process', 'policies', 'control-plane', 'collectors', 'slo'],
   services: [],
   runner: ['local-parts', 'model', 'sidecar-config'],
-  cli: ['local-parts', 'model', 'policies', 'control-plane', 'runner', 'topology-ui'],
+  cli: [
+    'local-parts',
+    'model',
+    'policies',
+    'control-plane',
+    'mesh-repository',
+    'runner',
+    'topology-ui',
+  ],
   bench: ['local-parts', 'model', 'envoy-control-plane-ts', 'runner'],
 };
 const workspaces = Object.keys(house);

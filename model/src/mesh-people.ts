@@ -1,19 +1,28 @@
 import { z } from 'zod';
 import { parseYamlFile } from './yaml-file.js';
 
-/** Who may push what, as one `mesh.yaml` says. Names and addresses are in lower case. */
+/** Those who may push something, and whom to ask about it. */
+export interface Group {
+  /** Names and addresses, in lower case. */
+  readonly people: ReadonlySet<string>;
+  readonly contact: string;
+}
+
+/** Who may push what, as one `mesh.yaml` says. */
 export interface MeshPeople {
-  readonly platform: ReadonlySet<string>;
-  /** Of every team, also of one without people. */
-  readonly teams: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly platform: Group;
+  /** Every team, also one without people. */
+  readonly teams: ReadonlyMap<string, Group>;
 }
 
 const People = z.array(z.string()).default([]);
+const Contact = z.string().default('');
 
 /** Only what is asked here, so that people are known also of a `mesh.yaml` with problems elsewhere. */
 const PeopleFile = z.looseObject({
+  contact: Contact,
   platform: z.looseObject({ people: People }).default({ people: [] }),
-  teams: z.array(z.looseObject({ name: z.string(), people: People })).default([]),
+  teams: z.array(z.looseObject({ name: z.string(), contact: Contact, people: People })).default([]),
 });
 
 /**
@@ -21,13 +30,13 @@ const PeopleFile = z.looseObject({
  * @throws MeshError when it says nothing that can be understood about them
  */
 export function readMeshPeople(text: string): MeshPeople {
-  const { platform, teams } = parseYamlFile(text, 'mesh.yaml', PeopleFile).value;
+  const { contact, platform, teams } = parseYamlFile(text, 'mesh.yaml', PeopleFile).value;
   return {
-    platform: lowerCase(platform.people),
-    teams: new Map(teams.map(({ name, people }) => [name, lowerCase(people)])),
+    platform: groupOf(platform.people, contact),
+    teams: new Map(teams.map((team) => [team.name, groupOf(team.people, team.contact)])),
   };
 }
 
-function lowerCase(people: readonly string[]): ReadonlySet<string> {
-  return new Set(people.map((person) => person.toLowerCase()));
+function groupOf(people: readonly string[], contact: string): Group {
+  return { people: new Set(people.map((person) => person.toLowerCase())), contact };
 }

@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { whileCheckingOut } from './checkout-lock.js';
+import { beginCheckout, endCheckout } from './checkout-lock.js';
 
 const TIMEOUT_MS = 60_000;
 
@@ -25,8 +25,9 @@ export async function bringToCommit(meshDirectory: string, commit: string): Prom
       `${meshDirectory} has commits that ${commit.slice(0, 10)} has not: push them, or git reset --hard ${commit.slice(0, 10)} there`,
     );
   }
-  const taken = await whileCheckingOut(meshDirectory, () =>
-    git('merge', '--ff-only', '--no-edit', '--quiet', commit),
+  await beginCheckout(meshDirectory);
+  const taken = await git('merge', '--ff-only', '--no-edit', '--quiet', commit).finally(() =>
+    endCheckout(meshDirectory),
   );
   if (taken.failed) {
     const files = taken.stderr
