@@ -7,17 +7,20 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { type CertificateAuthority, CertificateRequestError } from './certificate-authority.js';
 import { CertificateRequest, certify } from './certificate-requests.js';
+import { isDatabaseAbsent } from './database.js';
 import { HostInstances } from './host-instances.js';
 import { InstanceConflictError } from './instance-registry.js';
 import type { Metrics } from './metrics.js';
 import type { LiveRevision } from './revision-store.js';
+import { answerRollback, ReleaseCall, RollbackCall, type RollbackParts } from './rollback-calls.js';
+import { RollbackError } from './rollback-error.js';
 import type { ServerCertificate } from './server-certificate.js';
 
 const BODY_MAX = '8mb';
 const CONNECTIONS_MAX = 1_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 
-export interface ApiParts {
+export interface ApiParts extends RollbackParts {
   readonly joinToken: string;
   readonly authority: CertificateAuthority;
   readonly live: () => LiveRevision | undefined;
@@ -74,6 +77,14 @@ export function api(parts: ApiParts): express.Express {
     response.set('ETag', `"${revision.id}"`);
     if (request.fresh) response.status(304).end();
     else response.json(revision);
+  });
+  app.post('/v1/rollback', async (request, response) => {
+    response.json(await answerRollback(parts, parse(RollbackCall, request.body)));
+  });
+  app.post('/v1/rollback/release', async (request, response) => {
+    const { by } = parse(ReleaseCall, request.body);
+    const released = await parts.release({ kind: 'operator', name: by });
+    response.json({ released, revision: liveOf(parts).revision.id });
   });
 
   app.use((request) => {
@@ -148,6 +159,10 @@ function answerTo(error: unknown): { readonly status: number; readonly message: 
   if (error instanceof ApiError) return error;
   if (error instanceof CertificateRequestError) return { status: 400, message: error.message };
   if (error instanceof InstanceConflictError) return { status: 409, message: error.message };
+  if (error instanceof RollbackError) {
+    return { status: error.kind === 'unknown' ? 404 : 409, message: error.message };
+  }
+  if (isDatabaseAbsent(error)) return { status: 503, message: 'PostgreSQL does not answer' };
   // Thrown by the body parser: malformed or too large.
   const { status, expose, message } = error as {
     status?: number;

@@ -9,6 +9,7 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { api, serveApi } from './api.js';
+import type { Actor } from './audit-chain.js';
 import { CertificateAuthority } from './certificate-authority.js';
 import { isDatabaseAbsent, openDatabase, untilDatabaseAnswers } from './database.js';
 import { deniedCallee } from './denied-callee.js';
@@ -149,6 +150,8 @@ export class ControlPlane {
         authority,
         live: () => this.#live.current,
         putInstances: (host, instances) => this.#registry.put(host, instances),
+        rollBack: (target, order) => this.#live.rollBack(target, order),
+        release: (actor) => this.#release(actor),
         metrics: this.#metrics,
         log,
       }),
@@ -247,6 +250,13 @@ export class ControlPlane {
     const xds = this.#xds;
     this.#metrics.followLoad(() => xds.load());
     this.log.info({ port: listening, revision: revision.id }, 'xDS listens');
+  }
+
+  /** Ends a rollback, and makes live what the mesh directory has. */
+  async #release(actor: Actor): Promise<boolean> {
+    const released = await this.#live.release(actor);
+    if (released) await this.#publisher.publish();
+    return released;
   }
 
   #whyMissing(nodeId: string, typeUrl: string, name: string): ResourceProblem | undefined {

@@ -69,3 +69,22 @@ export async function untilDatabaseAnswers<T>(
     }
   }
 }
+
+/** Runs an action in one transaction, which is undone when it throws. */
+export async function inTransaction<T>(
+  pool: pg.Pool,
+  action: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    const result = await action(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw error;
+  } finally {
+    client.release();
+  }
+}

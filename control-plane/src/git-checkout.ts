@@ -2,6 +2,9 @@ import { resolve } from 'node:path';
 import { execa } from 'execa';
 
 const TIMEOUT_MS = 10_000;
+/** A first revision may have thousands of commits. */
+const AUTHORS_MAX = 500;
+const COMMIT = /^[0-9a-f]{40,64}$/;
 /** What a revision is made from; changes elsewhere in a repository do not matter. */
 const CONTENT = ['mesh.yaml', 'services', 'policies', 'slo'];
 
@@ -19,6 +22,26 @@ export async function cleanCommit(directory: string): Promise<string | undefined
   if (commit === undefined) return undefined;
   const changes = await git(directory, ['status', '--porcelain', '--', ...CONTENT]);
   return changes === '' ? commit : undefined;
+}
+
+/**
+ * Who made commits, such as `Ada <ada@example.com>`, by commit. Commits that the checkout does not have
+ * are left out.
+ */
+export async function commitAuthors(
+  directory: string,
+  commits: Iterable<string>,
+): Promise<ReadonlyMap<string, string>> {
+  const asked = [...new Set(commits)].filter((commit) => COMMIT.test(commit)).slice(0, AUTHORS_MAX);
+  if (asked.length === 0) return new Map();
+  const args = ['log', '--no-walk=unsorted', '--ignore-missing', '--format=%H %aN <%aE>'];
+  const output = await git(directory, [...args, ...asked, '--']);
+  return new Map(
+    (output ?? '').split('\n').flatMap((line) => {
+      const gap = line.indexOf(' ');
+      return gap === -1 ? [] : [[line.slice(0, gap), line.slice(gap + 1)] as const];
+    }),
+  );
 }
 
 /** Git's folders for a directory, or `undefined` outside a checkout. */

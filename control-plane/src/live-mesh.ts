@@ -2,14 +2,19 @@ import { makeRevision, type Revision } from '@dotline/model/revision';
 import { inStoreSpan } from '@dotline/platform-process/span';
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import type { Actor } from './audit-chain.js';
+import { commitsOfChange } from './audit-published-details.js';
 import type { CompiledMesh } from './compiled-mesh.js';
 import { untilDatabaseAnswers } from './database.js';
+import { commitAuthors } from './git-checkout.js';
 import {
   type LiveRevision,
   publishRevision,
   readLivePointer,
   readLiveRevision,
+  unpinned,
 } from './revision-store.js';
+import { type RollbackOrder, releaseRollback, rollBackRevision } from './rollback.js';
 
 /**
  * The revision that is enforced now. PostgreSQL has the truth; this process keeps a copy, so that
@@ -19,6 +24,8 @@ export class LiveMesh {
   #current: LiveRevision | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #refreshQueued = false;
+  /** Id of what the mesh directory had when it was published last. */
+  #offered: string | undefined;
   readonly #abort = new AbortController();
 
   constructor(
@@ -34,8 +41,9 @@ export class LiveMesh {
 
   /**
    * Makes a compiled mesh the live revision; waits for PostgreSQL while it is away, unless
-   * `superseded` says that there is a newer one.
-   * @returns `undefined` when it was superseded
+   * `superseded` says that there is a newer one. While a rollback is pinned, what was rolled back is
+   * held back, and anything else ends the pin.
+   * @returns the live revision, which of a held-back mesh is another one; `undefined` when superseded
    */
   publish(compiled: CompiledMesh, superseded: () => boolean): Promise<LiveRevision | undefined> {
     return this.#inTurn(() =>
@@ -43,17 +51,68 @@ export class LiveMesh {
         if (superseded()) return undefined;
         const revision = this.#revisionOf(compiled);
         const { relations, findings } = compiled;
+        const before = this.#current;
+        const directoryChanged = this.#offered !== undefined && this.#offered !== revision.id;
+        const endsPin = directoryChanged && before?.rollback?.pinned === true;
         // The same as before, so nothing is written: the usual case at a restart.
-        if (this.#current !== undefined && isSame(this.#current.revision, revision)) {
-          return this.#current;
+        if (before !== undefined && isSame(before.revision, revision) && !endsPin) {
+          this.#offered = revision.id;
+          return before;
         }
+        const commits = commitsOfChange(revision, before?.revision);
+        const authors = await commitAuthors(revision.mesh.directory, commits);
         const live = await inStoreSpan('postgresql', 'publish', () =>
-          publishRevision(this.pool, { revision, relations, findings }),
+          publishRevision(
+            this.pool,
+            { revision, relations, findings },
+            { authors, directoryChanged },
+          ),
         );
+        if (live.revision.id !== revision.id) this.#logHeldBack(revision, live);
+        this.#offered = revision.id;
         this.#set(live);
         return live;
       }),
     );
+  }
+
+  /**
+   * Makes an earlier revision live again in one step, without touching the mesh directory. When the
+   * promise resolves it is the live one in PostgreSQL with its entry in the audit log, replicas hear of
+   * it, and its rollout to the sidecars has begun as that of any other revision. From then the mesh is
+   * pinned: the content that was live until now does not go live again by itself, not at a restart
+   * either, until the mesh directory has another content or somebody releases it.
+   * @param target id or commit of a revision that was live once (seven characters are enough);
+   *   `undefined` for the one before the live one. Of a rollout that has to be undone this is the
+   *   `previous` revision; say which one is to go with `onlyFrom`, so that a newer one stays.
+   * @throws RollbackError when it is not possible as things are; the error of PostgreSQL while that is
+   *   away (nothing is changed then, it may be tried again)
+   */
+  rollBack(target: string | undefined, order: RollbackOrder): Promise<LiveRevision> {
+    return this.#inTurn(async () => {
+      const live = await rollBackRevision(this.pool, target, order);
+      this.#set(live);
+      const { fromId } = live.rollback ?? {};
+      const { kind, name } = order.actor;
+      this.log.warn(
+        { revision: live.revision.id, from: fromId, by: `${kind} ${name}`, reason: order.reason },
+        `revision ${live.revision.id} is live again`,
+      );
+      return live;
+    });
+  }
+
+  /**
+   * Ends the pin of a rollback; what the mesh directory has goes live with its next publication.
+   * @returns whether there was a pin
+   * @throws the error of PostgreSQL
+   */
+  release(actor: Actor): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const wasPinned = await releaseRollback(this.pool, actor);
+      if (wasPinned && this.#current !== undefined) this.#set(unpinned(this.#current));
+      return wasPinned;
+    });
   }
 
   /** Takes over what another replica made live. Does nothing while a change is being taken. */
@@ -63,7 +122,10 @@ export class LiveMesh {
     await this.#inTurn(async () => {
       this.#refreshQueued = false;
       const pointer = await readLivePointer(this.pool);
-      if (pointer === undefined || pointer.rolloutId === this.#current?.rolloutId) return;
+      const current = this.#current;
+      const isPinned = current?.rollback?.pinned ?? false;
+      if (pointer === undefined) return;
+      if (pointer.rolloutId === current?.rolloutId && pointer.pinned === isPinned) return;
       const live = await readLiveRevision(this.pool);
       if (live !== undefined) this.#set(live);
     });
@@ -81,8 +143,21 @@ export class LiveMesh {
     );
   }
 
+  #logHeldBack({ id }: Revision, { revision, rollback }: LiveRevision): void {
+    if (this.#offered === id) return;
+    this.log.warn(
+      { revision: revision.id, heldBack: id, reason: rollback?.reason },
+      `the mesh directory is held back: its content was rolled back to revision ${revision.id}; a change of it, or dotline rollback --release, ends this`,
+    );
+  }
+
   #set(live: LiveRevision): void {
     const before = this.#current;
+    const isAsBefore =
+      before?.rolloutId === live.rolloutId &&
+      before.rollback?.pinned === live.rollback?.pinned &&
+      isSame(before.revision, live.revision);
+    if (isAsBefore) return;
     this.#current = live;
     this.changed(live, before);
   }

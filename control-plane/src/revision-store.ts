@@ -2,6 +2,12 @@ import { diffEdges, type EdgeDiff, type Revision } from '@dotline/model/revision
 import type { Finding } from '@dotline/policies/finding';
 import type { PolicyRelations } from '@dotline/policies/relations';
 import type pg from 'pg';
+import type { Actor } from './audit-chain.js';
+import { CONTROL_PLANE } from './audit-event.js';
+import { publishedDetails } from './audit-published-details.js';
+import { appendAudit } from './audit-store.js';
+import { inTransaction } from './database.js';
+import { networkDigest, readPin, removePin } from './rollback-pin.js';
 
 /** A revision with what its policies said, so that an edge can be explained later. */
 export interface StoredRevision {
@@ -17,6 +23,21 @@ export interface LiveRevision extends StoredRevision {
   readonly liveSinceMs: number;
   /** Milliseconds from live to the last sidecar's acknowledgement; `undefined` while some lag. */
   readonly enforcedInMs: number | undefined;
+  /** When it is live because it was rolled back to. */
+  readonly rollback?: RollbackNote & {
+    /** Whether what was rolled back is held back still. */
+    readonly pinned: boolean;
+  };
+}
+
+/** Why an earlier revision is live again. */
+export interface RollbackNote {
+  /** The revision that was live before. */
+  readonly fromId: string;
+  readonly fromCommit?: string;
+  readonly actor: Actor;
+  /** Empty when none was given. */
+  readonly reason: string;
 }
 
 /** One time that a revision went live. */
@@ -29,63 +50,115 @@ export interface Rollout {
   readonly enforcedInMs: number | undefined;
   /** How many sidecars it was enforced on. */
   readonly sidecars: number | undefined;
+  /** Author of the commit, as Git names him. */
+  readonly author: string | undefined;
+  readonly rollback: RollbackNote | undefined;
 }
 
 /** The row that names the live revision. */
 export interface LivePointer {
   readonly revisionId: string;
   readonly rolloutId: string;
+  /** Whether it was rolled back to and holds the mesh directory back. */
+  readonly pinned: boolean;
+}
+
+/** What is known about a publication beside its content. */
+export interface PublicationContext {
+  /** Authors of commits, by commit. */
+  readonly authors: ReadonlyMap<string, string>;
+  /** Whether the mesh directory was seen to change, rather than read at a start. */
+  readonly directoryChanged: boolean;
 }
 
 /**
- * Keeps a revision and makes it the live one, in one transaction. A revision that went live before
- * keeps its edges' history; only its commit and the folder it was read from are brought up to date.
- * @returns the revision as kept
+ * Keeps a revision and makes it the live one, in one transaction with its entries in the audit log. A
+ * revision that went live before keeps its edges' history; only its commit and the folder it was read
+ * from are brought up to date. While a rollback is pinned, what was rolled back is not published, and
+ * anything else ends the pin.
+ * @returns the live revision: as kept, or the one rolled back to when this one is held back
  */
-export async function publishRevision(
+export function publishRevision(
   pool: pg.Pool,
   stored: StoredRevision,
+  { authors, directoryChanged }: PublicationContext = UNKNOWN_CONTEXT,
 ): Promise<LiveRevision> {
-  const client = await pool.connect();
-  try {
-    await client.query('begin');
-    // One publisher at a time, whatever its replica.
-    await client.query('lock table control_plane.live in exclusive mode');
-    const kept = await keep(client, stored);
-    const live = await setLive(client, kept);
-    await client.query('commit');
-    return live;
-  } catch (error) {
-    await client.query('rollback').catch(() => undefined);
-    throw error;
-  } finally {
-    client.release();
-  }
+  return inTransaction(pool, async (client) => {
+    await lockLive(client);
+    const before = await readLive(client);
+    const pin = await readPin(client);
+    if (pin !== undefined && before !== undefined && before.revision.id !== stored.revision.id) {
+      const network = networkDigest(stored.revision);
+      if (pin.heldBack.some((held) => held.network === network)) return before;
+    }
+    const { commit } = stored.revision;
+    const author = commit === undefined ? undefined : authors.get(commit);
+    const kept = await keepRevision(client, stored, author);
+    const live = await makeLive(client, before, kept);
+    const { id } = kept.revision;
+    const isNew = live.rolloutId !== before?.rolloutId;
+    const actor: Actor = author === undefined ? CONTROL_PLANE : { kind: 'committer', name: author };
+    const subject = { revision: id, ...(commit === undefined ? {} : { commit }) };
+    const endsPin = pin !== undefined && (isNew || directoryChanged) && (await removePin(client));
+    if (isNew) {
+      const details = publishedDetails(kept.revision, before?.revision, authors);
+      await appendAudit(client, { actor, action: 'revision-published', subject, details });
+    } else if (commit !== before?.revision.commit) {
+      const details = { previousCommit: before?.revision.commit };
+      await appendAudit(client, { actor, action: 'revision-committed', subject, details });
+    }
+    if (!endsPin) return live;
+    const details = { by: 'a change of the mesh directory' };
+    await appendAudit(client, { actor, action: 'rollback-ended', subject, details });
+    return unpinned(live);
+  });
+}
+
+/** One publisher at a time, whatever its replica, until the transaction ends. */
+export async function lockLive(client: pg.PoolClient): Promise<void> {
+  await client.query('lock table control_plane.live in exclusive mode');
 }
 
 /** The live revision, or `undefined` before the first. */
 export async function readLiveRevision(pool: pg.Pool): Promise<LiveRevision | undefined> {
-  const { rows } = await pool.query<LiveRow>(
-    `select r.content, r.relations, r.findings, o.id as rollout_id, o.live_at, o.enforced_at
+  return readLive(pool);
+}
+
+/** The same, within a transaction. */
+export async function readLive(
+  database: Pick<pg.ClientBase, 'query'>,
+): Promise<LiveRevision | undefined> {
+  const { rows } = await database.query<LiveRow>(
+    `select r.content, r.relations, r.findings, o.id as rollout_id, o.live_at, o.enforced_at,
+            o.rollback, p.rollout_id is not null as pinned
        from control_plane.live l
        join control_plane.revisions r on r.id = l.revision_id
-       join control_plane.rollouts o on o.id = l.rollout_id`,
+       join control_plane.rollouts o on o.id = l.rollout_id
+       left join control_plane.pin p on p.rollout_id = l.rollout_id`,
   );
   return rows[0] === undefined ? undefined : liveOf(rows[0]);
 }
 
 /** Cheap: only the ids, for whoever polls. */
 export async function readLivePointer(pool: pg.Pool): Promise<LivePointer | undefined> {
-  const { rows } = await pool.query<{ revision_id: string; rollout_id: string }>(
-    'select revision_id, rollout_id from control_plane.live',
+  const { rows } = await pool.query<{
+    revision_id: string;
+    rollout_id: string;
+    pinned: boolean;
+  }>(
+    `select l.revision_id, l.rollout_id, p.rollout_id is not null as pinned
+       from control_plane.live l left join control_plane.pin p on p.rollout_id = l.rollout_id`,
   );
   const row = rows[0];
-  return row && { revisionId: row.revision_id, rolloutId: row.rollout_id };
+  return row && { revisionId: row.revision_id, rolloutId: row.rollout_id, pinned: row.pinned };
 }
 
 /** A revision by id, live or past. */
-export async function readRevision(pool: pg.Pool, id: string): Promise<StoredRevision | undefined> {
-  const { rows } = await pool.query<StoredRow>(
+export async function readRevision(
+  database: Pick<pg.ClientBase, 'query'>,
+  id: string,
+): Promise<StoredRevision | undefined> {
+  const { rows } = await database.query<StoredRow>(
     'select content, relations, findings from control_plane.revisions where id = $1',
     [id],
   );
@@ -110,7 +183,8 @@ export async function readRevisionAt(
 /** What went live, newest first. */
 export async function readRollouts(pool: pg.Pool, limit: number): Promise<Rollout[]> {
   const { rows } = await pool.query<RolloutRow>(
-    `select o.revision_id, o.previous_id, r.commit, o.live_at, o.edge_diff, o.enforced_at, o.sidecars
+    `select o.revision_id, o.previous_id, r.commit, r.author, o.live_at, o.edge_diff, o.enforced_at,
+            o.sidecars, o.rollback
        from control_plane.rollouts o join control_plane.revisions r on r.id = o.revision_id
       order by o.id desc limit $1`,
     [limit],
@@ -123,6 +197,8 @@ export async function readRollouts(pool: pg.Pool, limit: number): Promise<Rollou
     edgeDiff: row.edge_diff,
     enforcedInMs: enforcedIn(row),
     sidecars: row.sidecars ?? undefined,
+    author: row.author ?? undefined,
+    rollback: row.rollback ?? undefined,
   }));
 }
 
@@ -133,13 +209,26 @@ export async function markEnforced(
   atMs: number,
   sidecars: number,
 ): Promise<void> {
-  await pool.query(
-    `update control_plane.rollouts
-        set enforced_at = to_timestamp($2::double precision / 1000), sidecars = $3
-      where id = $1 and enforced_at is null`,
-    [rolloutId, atMs, sidecars],
-  );
+  await inTransaction(pool, async (client) => {
+    const { rows } = await client.query<{ revision_id: string; live_at: Date; enforced_at: Date }>(
+      `update control_plane.rollouts
+          set enforced_at = to_timestamp($2::double precision / 1000), sidecars = $3
+        where id = $1 and enforced_at is null
+        returning revision_id, live_at, enforced_at`,
+      [rolloutId, atMs, sidecars],
+    );
+    const [row] = rows;
+    if (row === undefined) return;
+    await appendAudit(client, {
+      actor: CONTROL_PLANE,
+      action: 'revision-enforced',
+      subject: { revision: row.revision_id },
+      details: { sidecars, tookMs: enforcedIn(row) ?? 0 },
+    });
+  });
 }
+
+const UNKNOWN_CONTEXT: PublicationContext = { authors: new Map(), directoryChanged: false };
 
 interface StoredRow {
   readonly content: Revision;
@@ -151,12 +240,16 @@ interface LiveRow extends StoredRow {
   readonly rollout_id: string;
   readonly live_at: Date;
   readonly enforced_at: Date | null;
+  readonly rollback: RollbackNote | null;
+  readonly pinned: boolean;
 }
 
 interface RolloutRow {
   readonly revision_id: string;
   readonly previous_id: string | null;
   readonly commit: string | null;
+  readonly author: string | null;
+  readonly rollback: RollbackNote | null;
   readonly live_at: Date;
   readonly edge_diff: EdgeDiff;
   readonly enforced_at: Date | null;
@@ -164,7 +257,11 @@ interface RolloutRow {
 }
 
 /** Inserts a revision, or brings an old one of the same content up to date. */
-async function keep(client: pg.PoolClient, stored: StoredRevision): Promise<StoredRevision> {
+export async function keepRevision(
+  client: pg.PoolClient,
+  stored: StoredRevision,
+  author?: string,
+): Promise<StoredRevision> {
   const { revision, relations, findings } = stored;
   const { rows } = await client.query<StoredRow>(
     'select content, relations, findings from control_plane.revisions where id = $1 for update',
@@ -177,10 +274,10 @@ async function keep(client: pg.PoolClient, stored: StoredRevision): Promise<Stor
       ? revision
       : { ...revision, createdAtMs: before.createdAtMs, edgeRevisions: before.edgeRevisions };
   await client.query(
-    `insert into control_plane.revisions (id, commit, created_at, content, relations, findings)
-     values ($1, $2, to_timestamp($3::double precision / 1000), $4, $5, $6)
+    `insert into control_plane.revisions (id, commit, created_at, content, relations, findings, author)
+     values ($1, $2, to_timestamp($3::double precision / 1000), $4, $5, $6, $7)
      on conflict (id) do update set commit = excluded.commit, content = excluded.content,
-       relations = excluded.relations, findings = excluded.findings`,
+       relations = excluded.relations, findings = excluded.findings, author = excluded.author`,
     [
       kept.id,
       kept.commit ?? null,
@@ -188,27 +285,30 @@ async function keep(client: pg.PoolClient, stored: StoredRevision): Promise<Stor
       JSON.stringify(kept),
       JSON.stringify(relations),
       JSON.stringify(findings),
+      author ?? null,
     ],
   );
   return { revision: kept, relations, findings };
 }
 
-async function setLive(client: pg.PoolClient, stored: StoredRevision): Promise<LiveRevision> {
-  const { rows } = await client.query<LiveRow>(
-    `select r.content, o.id as rollout_id, o.live_at, o.enforced_at
-       from control_plane.live l
-       join control_plane.revisions r on r.id = l.revision_id
-       join control_plane.rollouts o on o.id = l.rollout_id`,
-  );
-  const before = rows[0];
-  if (before?.content.id === stored.revision.id) {
-    return { ...liveOf({ ...before, ...rowOf(stored) }), ...stored };
-  }
-  const diff = diffEdges(before?.content.edges ?? [], stored.revision.edges);
-  const inserted = await client.query<LiveRow>(
-    `insert into control_plane.rollouts (revision_id, previous_id, edge_diff)
-     values ($1, $2, $3) returning id as rollout_id, live_at, enforced_at`,
-    [stored.revision.id, before?.content.id ?? null, JSON.stringify(diff)],
+/** Makes a kept revision the live one, unless it is already. */
+export async function makeLive(
+  client: pg.PoolClient,
+  before: LiveRevision | undefined,
+  stored: StoredRevision,
+  rollback?: RollbackNote,
+): Promise<LiveRevision> {
+  if (before?.revision.id === stored.revision.id) return { ...before, ...stored };
+  const diff = diffEdges(before?.revision.edges ?? [], stored.revision.edges);
+  const inserted = await client.query<Omit<LiveRow, keyof StoredRow | 'pinned'>>(
+    `insert into control_plane.rollouts (revision_id, previous_id, edge_diff, rollback)
+     values ($1, $2, $3, $4) returning id as rollout_id, live_at, enforced_at, rollback`,
+    [
+      stored.revision.id,
+      before?.revision.id ?? null,
+      JSON.stringify(diff),
+      rollback === undefined ? null : JSON.stringify(rollback),
+    ],
   );
   const [row] = inserted.rows;
   if (row === undefined) throw new Error('insert into rollouts returned no row');
@@ -218,7 +318,14 @@ async function setLive(client: pg.PoolClient, stored: StoredRevision): Promise<L
        rollout_id = excluded.rollout_id, since = excluded.since`,
     [stored.revision.id, row.rollout_id, row.live_at],
   );
-  return liveOf({ ...row, ...rowOf(stored) });
+  return liveOf({ ...row, ...rowOf(stored), pinned: rollback !== undefined });
+}
+
+/** The same when its pin has ended. */
+export function unpinned(live: LiveRevision): LiveRevision {
+  return live.rollback === undefined
+    ? live
+    : { ...live, rollback: { ...live.rollback, pinned: false } };
 }
 
 function rowOf({ revision, relations, findings }: StoredRevision): StoredRow {
@@ -235,6 +342,7 @@ function liveOf(row: LiveRow): LiveRevision {
     rolloutId: row.rollout_id,
     liveSinceMs: row.live_at.getTime(),
     enforcedInMs: enforcedIn(row),
+    ...(row.rollback === null ? {} : { rollback: { ...row.rollback, pinned: row.pinned } }),
   };
 }
 

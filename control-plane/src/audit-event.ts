@@ -1,0 +1,30 @@
+import { hostname } from 'node:os';
+import type { JsonValue } from './audit-canonical-json.js';
+import type { Actor, AuditSubject } from './audit-chain.js';
+
+/** Every action that the audit log knows. */
+export type AuditAction =
+  | 'revision-published'
+  /** The live revision has another commit now, with the same content. */
+  | 'revision-committed'
+  | 'revision-enforced'
+  | 'revision-rolled-back'
+  /** Somebody, or a change of the mesh directory, ended a rollback. */
+  | 'rollback-ended'
+  | 'rollout-stopped'
+  | 'mesh-refused'
+  | 'mesh-mended'
+  | 'sidecar-refused'
+  /** Events were lost while PostgreSQL was away for too long. */
+  | 'events-lost';
+
+/** Something that goes into the audit log. */
+export interface AuditEvent {
+  readonly actor: Actor;
+  readonly action: AuditAction;
+  readonly subject?: AuditSubject;
+  readonly details?: Readonly<Record<string, JsonValue | undefined>>;
+}
+
+/** What a control plane does by itself. */
+export const CONTROL_PLANE: Actor = { kind: 'control-plane', name: hostname() };
