@@ -23,6 +23,8 @@ import { Metrics } from './metrics.js';
 import { type LiveRevision, markEnforced } from './revision-store.js';
 import { RolloutTraces } from './rollout-traces.js';
 import { migrate } from './schema.js';
+import { readInterruptedRollout } from './rollout-store.js';
+import { RolloutSupervision } from './rollout-supervision.js';
 import { ServerCertificate } from './server-certificate.js';
 import type { Settings } from './settings.js';
 import { authorizeSidecar } from './sidecar-authorizer.js';
@@ -57,6 +59,7 @@ export class ControlPlane {
   readonly #reporter: SidecarReporter;
   readonly #publisher: MeshPublisher;
   readonly #abort = new AbortController();
+  readonly #supervision: RolloutSupervision;
   #certificate: ServerCertificate | undefined;
   #xds: XdsServer | undefined;
   #api: Server | undefined;
@@ -90,10 +93,19 @@ export class ControlPlane {
       settled: (nodeIds, waitMs) => this.#board.settled(nodeIds, waitMs),
       placed: () => this.#reporter.touchConnected(),
       log,
+    this.#supervision = new RolloutSupervision({
+      pool: this.#pool,
+      events: this.#events,
+      states: (nodeIds) => this.#board.states(nodeIds),
+      serviceOf: (nodeId) => this.#registry.get(nodeId)?.instance.service,
+      rollBack: (target, order) => this.#live.rollBack(target, order),
+      log,
+    });
     });
     this.#reporter = new SidecarReporter({
       live: () => this.#live.current,
       placed: () => this.#fleet.placedRevision,
+      conductor: this.#supervision,
       instances: () => this.#registry.list(),
       states: (nodeIds) => this.#board.states(nodeIds),
       connected: () => this.#board.connectedNodes(),
@@ -172,6 +184,8 @@ export class ControlPlane {
 
   /** Whether sidecars are served. */
   get isServing(): boolean {
+      const interrupted = await readInterruptedRollout(this.#pool);
+      if (interrupted !== undefined) this.#fleet.resume(interrupted.run, interrupted.index);
     return this.#xds !== undefined;
   }
 
@@ -205,6 +219,7 @@ export class ControlPlane {
     await this.#registry.close();
     this.#api?.close();
     this.#api?.closeAllConnections();
+    this.#supervision.close();
     this.#certificate?.close();
     this.#events.close();
     await this.#pool.end();
@@ -220,7 +235,9 @@ export class ControlPlane {
     if (live.rolloutId !== before?.rolloutId) this.#metrics.revisions.inc();
     this.#events.publish({ type: 'revision', revision: live.revision.id });
     const rollout = this.#traces.wentLive(live, before);
-    void context.with(rollout, () => this.#fleet.setRevision(live.revision));
+    // What is rolled back to is known to work, and wanted in a hurry.
+    const order = { rolloutId: live.rolloutId, atOnce: live.rollback !== undefined };
+    void context.with(rollout, () => this.#fleet.setRevision(live.revision, order));
     this.#serving = this.#serving.then(() => this.#serveXds(live));
     this.#serving.catch(this.failed);
   }

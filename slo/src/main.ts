@@ -11,6 +11,7 @@ import { EvaluationLoop } from './evaluation-loop.js';
 import { Evaluator } from './evaluator.js';
 import { EvaluatorMetrics } from './evaluator-metrics.js';
 import { httpServer } from './http-server.js';
+import { RolloutWatch } from './rollout-watch.js';
 import { readSettings } from './settings.js';
 
 const settings = settingsOrExit(readSettings);
@@ -53,7 +54,10 @@ const port = await listenHttp(server, host, settings.http.port);
 log.info({ address: host, port }, 'listening');
 const telemetry = startTelemetry({ service: 'dotline-slo', log, registry: metrics.registry });
 
-await loop.run(stop);
+const rollouts = new RolloutWatch(stores.database, stores.clickhouse, (reason) =>
+  log.warn({ reason }, 'cannot watch rollouts'),
+);
+await Promise.all([loop.run(stop), rollouts.run(stop)]);
 server.close();
 server.closeAllConnections();
 valkey.disconnect();

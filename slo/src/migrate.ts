@@ -27,6 +27,18 @@ const MIGRATIONS: readonly string[] = [
     primary key (objective, severity)
   );
   `,
+  `
+  -- What was found about the traffic of the wave that a rollout watches; one row for each rollout.
+  create table slo.rollout_health (
+    rollout_id        bigint primary key,
+    step              integer not null,
+    watched_since_ms  double precision not null,
+    seen_until_ms     double precision not null,
+    findings          jsonb not null,
+    problem           text,
+    at                timestamptz not null
+  );
+  `,
 ];
 
 /** Any number that no other program of the database uses for an advisory lock. */
