@@ -148,6 +148,12 @@ function makeFleet(outcome: () => StepOutcome = () => 'held') {
       changes.push({ node: 'settled', types: [] });
       return outcome();
     },
+    conductor: {
+      stepping: async () => undefined,
+      watch: async () => [],
+      rejected: () => [],
+      ended: async () => undefined,
+    },
     placed: () => undefined,
     log: pino({ level: 'silent' }),
   });

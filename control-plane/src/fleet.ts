@@ -15,23 +15,56 @@ import {
   withResource,
 } from 'envoy-control-plane-ts';
 import type { Logger } from 'pino';
-import { isRevocation, rolloutSteps, type Stage, touchedServices } from './rollout-plan.js';
+import type { RolloutCause, RolloutFailure } from './rollout-failure.js';
+import {
+  type Placement,
+  type RolloutStep,
+  returnSteps,
+  type Stage,
+  wholePlacement,
+  wholeRevision,
+} from './rollout-plan.js';
+import { isProgressive, planRun, type RolloutPoint, type RolloutRun } from './rollout-run.js';
 import { SingleFlight } from './single-flight.js';
 
 /** How long callers wait for their callees' acknowledgement, or the reverse; then they go on. */
 const STEP_WAIT_MS = 200;
+/** The same where nobody is in a hurry. */
+const WAVE_STEP_WAIT_MS = 5_000;
 
 /** What came of a step: `rejected` when a sidecar refused a resource that the step gave it. */
 export type StepOutcome = 'held' | 'late' | 'rejected';
+
+/** Who follows rollouts, and says whether one in waves may go on. */
+export interface RolloutConductor {
+  /** A rollout in waves is about to make a step. Never rejects. */
+  stepping(point: RolloutPoint): Promise<void>;
+  /** Resolves when the next step may come, with what speaks against it, or at the signal. Never rejects. */
+  watch(point: RolloutPoint, signal: AbortSignal): Promise<readonly RolloutCause[]>;
+  /** What sidecars have rejected since a moment, the latest first. */
+  rejected(run: RolloutRun, nodeIds: readonly string[]): readonly RolloutCause[];
+  /** A rollout is over; with a failure, one in waves has gone back already. Never rejects. */
+  ended(run: RolloutRun, failure: RolloutFailure | undefined): Promise<void>;
+}
 
 export interface FleetParts {
   readonly cache: Pick<SnapshotCache, 'setSnapshot' | 'clearSnapshot' | 'groups'>;
   readonly telemetry: Parameters<typeof meshResources>[0]['telemetry'];
   /** Waits until the connected ones of these sidecars hold what the cache has for them. */
   readonly settled: (nodeIds: readonly string[], waitMs: number) => Promise<StepOutcome>;
+  readonly conductor: RolloutConductor;
   /** A revision has been handed to every sidecar, or has been stopped. */
   readonly placed: (revision: Revision) => void;
   readonly log: Logger;
+}
+
+/** A revision that is to go out. */
+interface Wanted {
+  readonly revision: Revision;
+  readonly rolloutId: string;
+  /** In one wave, whatever its policy says. */
+  readonly atOnce: boolean;
+  readonly trace: Context;
 }
 
 /**
@@ -41,9 +74,15 @@ export interface FleetParts {
 export class Fleet {
   readonly #parts: FleetParts;
   readonly #roller = new SingleFlight(() => this.#roll());
-  #wanted: { readonly revision: Revision; readonly trace: Context } | undefined;
-  #stage: Stage | undefined;
+  #wanted: Wanted | undefined;
+  /** A rollout that a restart interrupted, and the step that it had come to. */
+  #resumed:
+    | { readonly run: RolloutRun; readonly index: number; readonly trace: Context }
+    | undefined;
+  #present: { readonly run: RolloutRun; readonly interrupt: AbortController } | undefined;
+  #placement: Placement | undefined;
   #instances: ReadonlyMap<string, Instance> = new Map();
+  #closed = false;
   readonly #kept = new KeptParts();
 
   constructor(parts: FleetParts) {
@@ -52,19 +91,40 @@ export class Fleet {
 
   /** Whether there is a revision for sidecars to be given. */
   get hasRevision(): boolean {
-    return this.#stage !== undefined;
+    return this.#placement !== undefined;
   }
 
   /** The revision that every sidecar is given now; `undefined` during a rollout. */
   get placedRevision(): string | undefined {
-    const { inbound, rest } = this.#stage ?? {};
-    return inbound === rest ? rest?.id : undefined;
+    return this.#placement && wholeRevision(this.#placement)?.id;
   }
 
-  /** Rolls a revision out, in the active trace; a newer one waits until the present step is over. */
-  setRevision(revision: Revision): Promise<void> {
-    this.#wanted = { revision, trace: context.active() };
+  /**
+   * Rolls a revision out, in the active trace. A newer one waits until the present rollout is over; one
+   * that goes out at once does not wait for a rollout in waves, which then goes back first.
+   */
+  setRevision(
+    revision: Revision,
+    { rolloutId = '', atOnce = false }: { rolloutId?: string; atOnce?: boolean } = {},
+  ): Promise<void> {
+    const wanted = { revision, rolloutId, atOnce, trace: context.active() };
+    this.#wanted = wanted;
+    const { run, interrupt } = this.#present ?? {};
+    if (run !== undefined && isProgressive(run) && run.after.id !== revision.id) {
+      const next = planRun(run.before, wanted, [...this.#instances.values()]);
+      if (!isProgressive(next)) interrupt?.abort();
+    }
     return this.#roller.request();
+  }
+
+  /** Goes on with a rollout in waves where it was when the process ended; before any other revision. */
+  resume(run: RolloutRun, index: number): void {
+    const step = run.steps[index];
+    if (step === undefined || this.#placement !== undefined) return;
+    this.#placement = step.placement;
+    this.#place('all');
+    this.#resumed = { run, index, trace: context.active() };
+    void this.#roller.request();
   }
 
   /** Gives sidecars the instances as they are now, at once. */
@@ -83,71 +143,158 @@ export class Fleet {
     const changed = [...before.values(), ...instances].filter(
       ({ id }) => before.get(id) !== this.#instances.get(id),
     );
-    if (this.#stage !== undefined && changed.length > 0) this.#place(this.#seeing(changed));
+    if (this.#placement !== undefined && changed.length > 0) this.#place(this.#seeing(changed));
   }
 
+  /** Ends in the middle of a rollout in waves: whoever comes next goes on with it. */
   close(): Promise<void> {
+    this.#closed = true;
+    this.#present?.interrupt.abort();
     return this.#roller.close();
   }
 
   async #roll(): Promise<void> {
-    if (this.#wanted === undefined) return;
+    const resumed = this.#resumed;
+    if (resumed !== undefined) {
+      this.#resumed = undefined;
+      await context.with(resumed.trace, () => this.#run(resumed.run, resumed.index));
+    }
+    if (this.#wanted === undefined || this.#closed) return;
     const { revision: after, trace } = this.#wanted;
-    const before = this.#stage;
+    const before = this.#placement;
     if (before === undefined) {
-      this.#stage = { inbound: after, rest: after };
+      this.#placement = wholePlacement(after);
       this.#place('all');
       this.#parts.placed(after);
       return;
     }
-    if (before.rest === after && before.inbound === after) return;
-    await context.with(trace, () => this.#steps(before, after));
+    const whole = wholeRevision(before);
+    if (whole === after) return;
+    // A rollout that was stopped half-way left sidecars of which the plan does not know.
+    const base = whole ?? before.stages[0]?.rest ?? after;
+    const planned = planRun(base, this.#wanted, [...this.#instances.values()]);
+    const run: RolloutRun = whole === undefined ? { ...planned, touched: 'all' } : planned;
+    await context.with(trace, () => this.#run(run, 0));
   }
 
-  async #steps(before: Stage, after: Revision): Promise<void> {
-    // A rollout that was stopped half-way left sidecars of which the plan does not know.
-    const isWhole = before.inbound === before.rest;
-    const touched = isWhole ? touchedServices(before.rest, after) : 'all';
-    const mayStop = !isRevocation(before.inbound, after);
-    const steps = rolloutSteps(before.rest, after);
-    for (const [index, step] of steps.entries()) {
-      const isLast = index === steps.length - 1;
-      const outcome = await inSpan(step.name, {}, async (span) => {
-        this.#stage = step.stage;
-        const nodeIds = this.#place(touched);
-        span.setAttribute('dotline.sidecars', nodeIds.length);
-        return isLast ? 'held' : this.#parts.settled(nodeIds, STEP_WAIT_MS);
-      });
-      if (outcome === 'rejected' && mayStop) {
-        this.#parts.log.error(
-          { revision: after.id, step: step.name },
-          `the rollout of revision ${after.id} is stopped: a sidecar rejected part of it`,
-        );
-        break;
+  async #run(run: RolloutRun, from: number): Promise<void> {
+    const interrupt = new AbortController();
+    this.#present = { run, interrupt };
+    const { conductor, placed } = this.#parts;
+    try {
+      for (const [index, step] of run.steps.entries()) {
+        if (index < from) continue;
+        const causes = await this.#step(run, index, step, interrupt.signal);
+        if (this.#closed && isProgressive(run)) return;
+        if (causes.length === 0) continue;
+        const failure = { step: step.name, wave: step.wave.name, atMs: Date.now(), causes };
+        if (isProgressive(run)) await this.#goBack(run);
+        else this.#logStopped(run, step);
+        placed(run.after);
+        await conductor.ended(run, failure);
+        return;
       }
+    } finally {
+      this.#present = undefined;
     }
-    this.#parts.placed(after);
+    await conductor.ended(run, undefined);
+  }
+
+  /** Makes a step and waits until the next may come. @returns what speaks against going on */
+  async #step(
+    run: RolloutRun,
+    index: number,
+    step: RolloutStep,
+    signal: AbortSignal,
+  ): Promise<readonly RolloutCause[]> {
+    const { conductor, placed } = this.#parts;
+    const inWaves = isProgressive(run);
+    const isLast = index === run.steps.length - 1;
+    const point: RolloutPoint = {
+      run,
+      index,
+      step,
+      instances: () => [...this.#instances.values()],
+    };
+    if (inWaves) await conductor.stepping(point);
+    const { outcome, nodeIds } = await inSpan(step.name, {}, async (span) => {
+      this.#placement = step.placement;
+      const nodeIds = this.#place(run.touched);
+      span.setAttributes({ 'dotline.sidecars': nodeIds.length, 'dotline.wave': step.wave.name });
+      if (isLast) placed(run.after);
+      const waits = inWaves || !isLast;
+      const outcome = waits ? await this.#settled(nodeIds, inWaves, signal) : 'held';
+      return { outcome, nodeIds };
+    });
+    if (this.#isSuperseded(signal)) return this.#supersession();
+    if (outcome === 'rejected' && run.mayStop) {
+      const rejected = conductor.rejected(run, nodeIds);
+      return rejected.length > 0 ? rejected : [UNKNOWN_REJECTION];
+    }
+    if (!step.isWatched) return [];
+    const causes = await inSpan('watch', { attributes: { 'dotline.wave': step.wave.name } }, () =>
+      conductor.watch(point, signal),
+    );
+    return this.#isSuperseded(signal) ? this.#supersession() : causes;
+  }
+
+  #settled(
+    nodeIds: readonly string[],
+    inWaves: boolean,
+    signal: AbortSignal,
+  ): Promise<StepOutcome> {
+    const settled = this.#parts.settled(nodeIds, inWaves ? WAVE_STEP_WAIT_MS : STEP_WAIT_MS);
+    if (!inWaves) return settled;
+    return new Promise((resolve, reject) => {
+      const late = () => resolve('late');
+      if (signal.aborted) late();
+      signal.addEventListener('abort', late, { once: true });
+      settled.then(resolve, reject).finally(() => signal.removeEventListener('abort', late));
+    });
+  }
+
+  #isSuperseded(signal: AbortSignal): boolean {
+    return signal.aborted && !this.#closed;
+  }
+
+  #supersession(): RolloutCause[] {
+    return [{ kind: 'superseded', by: this.#wanted?.revision.id ?? '' }];
+  }
+
+  async #goBack({ before, after, touched }: RolloutRun): Promise<void> {
+    if (this.#placement === undefined) return;
+    for (const step of returnSteps(this.#placement, before, after)) {
+      await inSpan(`back: ${step.name}`, {}, async () => {
+        this.#placement = step.placement;
+        await this.#parts.settled(this.#place(touched), STEP_WAIT_MS);
+      });
+    }
+  }
+
+  #logStopped({ after }: RolloutRun, { name }: RolloutStep): void {
+    this.#parts.log.error(
+      { revision: after.id, step: name },
+      `the rollout of revision ${after.id} is stopped: a sidecar rejected part of it`,
+    );
   }
 
   /** Makes the snapshots of the instances of some services; returns the ids of these instances. */
   #place(services: ReadonlySet<string> | 'all'): string[] {
-    const { inbound, rest } = this.#stage ?? {};
-    if (inbound === undefined || rest === undefined) return [];
+    const placement = this.#placement;
+    if (placement === undefined) return [];
     const instances = [...this.#instances.values()];
-    const { telemetry, cache, log } = this.#parts;
-    const kept = this.#kept;
-    const restOf = meshResources({ revision: rest, instances, telemetry, kept });
-    const inboundOf =
-      inbound === rest ? restOf : meshResources({ revision: inbound, instances, telemetry, kept });
-    const known = new Set(rest.mesh.services.map((service) => service.name));
+    const { cache, log } = this.#parts;
+    const makers = new Map<Stage, (instance: Instance) => Partial<SidecarSnapshot>>();
+    const snapshotOf = (instance: Instance) => {
+      const stage = placement.stageOf(instance);
+      const make = makers.get(stage) ?? this.#snapshots(stage, instances);
+      makers.set(stage, make);
+      return make(instance);
+    };
     const placed = instances.filter(({ service }) => services === 'all' || services.has(service));
     for (const instance of placed) {
       try {
-        // A service that left the mesh may neither call nor be called: its sidecar holds nothing.
-        const snapshot = known.has(instance.service)
-          ? compose(restOf(instance), inbound === rest ? undefined : inboundOf(instance))
-          : {};
-        cache.setSnapshot(instance.id, snapshot);
+        cache.setSnapshot(instance.id, snapshotOf(instance));
       } catch (error) {
         log.error({ err: error, instance: instance.id }, 'a sidecar keeps its old configuration');
       }
@@ -155,16 +302,43 @@ export class Fleet {
     return placed.map(({ id }) => id);
   }
 
+  #snapshots(
+    { inbound, rest }: Stage,
+    instances: readonly Instance[],
+  ): (instance: Instance) => Partial<SidecarSnapshot> {
+    const { telemetry } = this.#parts;
+    const kept = this.#kept;
+    const restOf = meshResources({ revision: rest, instances, telemetry, kept });
+    const inboundOf =
+      inbound === rest ? restOf : meshResources({ revision: inbound, instances, telemetry, kept });
+    const known = new Set(rest.mesh.services.map((service) => service.name));
+    return (instance) =>
+      // A service that left the mesh may neither call nor be called: its sidecar holds nothing.
+      known.has(instance.service)
+        ? compose(restOf(instance), inbound === rest ? undefined : inboundOf(instance))
+        : {};
+  }
+
   /** Services of instances, and the services that call these: whose sidecars hold their endpoints. */
   #seeing(instances: readonly Instance[]): ReadonlySet<string> {
     const own = new Set(instances.map(({ service }) => service));
-    const stages = [this.#stage?.rest, this.#stage?.inbound];
-    const callers = stages.flatMap((revision) =>
-      (revision?.edges ?? []).filter(({ callee }) => own.has(callee)).map(({ caller }) => caller),
+    const stages = this.#placement?.stages ?? [];
+    const revisions = new Set(stages.flatMap(({ rest, inbound }) => [rest, inbound]));
+    const callers = [...revisions].flatMap((revision) =>
+      revision.edges.filter(({ callee }) => own.has(callee)).map(({ caller }) => caller),
     );
     return new Set([...own, ...callers]);
   }
 }
+
+/** A sidecar said no, and has said yes since. */
+const UNKNOWN_REJECTION: RolloutCause = {
+  kind: 'rejected',
+  instance: 'a service',
+  resource: 'its part of the revision',
+  detail: 'it has taken it back since',
+  rules: [],
+};
 
 /** One snapshot with the inbound side of another. */
 function compose(rest: SidecarSnapshot, inbound: SidecarSnapshot | undefined): SidecarSnapshot {

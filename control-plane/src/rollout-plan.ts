@@ -2,8 +2,9 @@ import type { AgreedOperation, Edge } from '@dotline/model/edge';
 import type { Mesh, Operation, Service } from '@dotline/model/mesh';
 import { diffEdges, type Revision } from '@dotline/model/revision';
 import { catalogKey } from '@dotline/sidecar-config/catalog-key';
+import { isInWave, type PlacedInstance, type Wave } from './rollout-waves.js';
 
-/** What is enforced at one moment of a rollout: callees may be ahead of callers, or behind. */
+/** What one sidecar is given at one moment of a rollout. */
 export interface Stage {
   /** Decides who is let in: authorization and inbound routes. */
   readonly inbound: Revision;
@@ -11,30 +12,166 @@ export interface Stage {
   readonly rest: Revision;
 }
 
+/** What each sidecar is given at one moment of a rollout. */
+export interface Placement {
+  /** All that occur, the commonest first. */
+  readonly stages: readonly Stage[];
+  /** One of them. */
+  readonly stageOf: (instance: PlacedInstance) => Stage;
+}
+
+export type StepName = 'widen' | 'arrive' | 'switch' | 'narrow';
+
 export interface RolloutStep {
-  readonly name: 'widen' | 'switch' | 'narrow';
-  readonly stage: Stage;
+  readonly name: StepName;
+  readonly wave: Wave;
+  readonly placement: Placement;
+  /** Whether traffic shows what the step does: it is watched before the next. */
+  readonly isWatched: boolean;
+}
+
+/** Every sidecar is given one revision. */
+export function wholePlacement(revision: Revision): Placement {
+  return uniform({ inbound: revision, rest: revision });
+}
+
+/** The revision that a placement gives to every sidecar; `undefined` when it gives two. */
+export function wholeRevision({ stages: [first, ...others] }: Placement): Revision | undefined {
+  return others.length === 0 && first?.inbound === first?.rest ? first?.rest : undefined;
 }
 
 /**
  * How to come from one revision to the next without a moment in which a caller has a route that its
- * callee refuses: callees first let in what is new (`widen`), then callers change (`switch`), then
- * callees stop letting in what is gone (`narrow`). Steps that would change nothing are left out.
+ * callee refuses, whichever waves the two are in. All callees first let in what is new, beside what is
+ * old (`widen`), and new services take their configuration (`arrive`); then callers change, wave by
+ * wave (`switch`); when the last has, callees stop letting in what is gone (`narrow`). Steps that would
+ * change nothing are left out. Callees are widened and narrowed in the first wave, then in all others.
+ * @param waves the last one has everybody
  */
-export function rolloutSteps(before: Revision, after: Revision): RolloutStep[] {
-  const diff = diffEdges(before.edges, after.edges);
-  const adds = diff.added.length > 0 || diff.changed.length > 0;
-  const removes = diff.removed.length > 0 || diff.changed.length > 0;
-  if (!adds && !removes) return [{ name: 'switch', stage: { inbound: after, rest: after } }];
+export function rolloutSteps(
+  before: Revision,
+  after: Revision,
+  waves: readonly [Wave, ...Wave[]],
+): RolloutStep[] {
+  const old = operationForms(before);
+  const now = operationForms(after);
+  const removes = [...old].some((form) => !now.has(form));
+  const adds =
+    [...now].some((form) => !old.has(form)) ||
+    (removes && catalogKey(before.mesh) !== catalogKey(after.mesh));
+  const both = adds || removes ? unionOf(before, after) : after;
+  const isProgressive = waves.length > 1;
+  const isNew = leavers(after, before);
+  const isGone = leavers(before, after);
+
+  const untouched: Stage = { inbound: before, rest: before };
+  const widened: Stage = { inbound: both, rest: before };
+  const switched: Stage = { inbound: both, rest: after };
+  const done: Stage = { inbound: after, rest: after };
+  // A service that comes is called before it calls; one that goes is called when it no longer calls.
+  const arrived: Stage = { inbound: both, rest: withoutEdges(after) };
+  const leaving: Stage = { inbound: both, rest: withoutEdges(before) };
+  const [first] = waves;
+  const everybody = waves.at(-1) ?? first;
+  const firstAndAll = isProgressive ? [first, everybody] : [everybody];
+
+  const steps: RolloutStep[] = [];
+  const add = (name: StepName, wave: Wave, placement: Placement, isWatched = false) =>
+    steps.push({ name, wave, placement, isWatched: isWatched && isProgressive });
+  const parted = (wave: Wave, moved: Stage, others: Stage): Placement => ({
+    stages: [moved, others],
+    stageOf: (instance) => (isInWave(wave, instance) ? moved : others),
+  });
+
+  const start = adds || removes ? widened : untouched;
+  if (adds) {
+    for (const wave of firstAndAll) {
+      add('widen', wave, wave === everybody ? uniform(widened) : parted(wave, widened, untouched));
+    }
+    if (after.mesh.services.some(({ name }) => isNew(name))) {
+      add('arrive', everybody, {
+        stages: [widened, arrived],
+        stageOf: ({ service }) => (isNew(service) ? arrived : widened),
+      });
+    }
+  }
+  for (const wave of waves) {
+    const isLast = wave === everybody;
+    if (isLast && !removes) {
+      add('switch', wave, uniform(done), true);
+      continue;
+    }
+    add(
+      'switch',
+      wave,
+      {
+        stages: [switched, start, arrived, leaving],
+        stageOf: (instance) => {
+          const isMoved = isInWave(wave, instance);
+          if (isGone(instance.service)) return isMoved ? leaving : start;
+          if (isMoved) return switched;
+          return isNew(instance.service) ? arrived : start;
+        },
+      },
+      !isLast,
+    );
+  }
+  if (removes) {
+    for (const wave of firstAndAll) {
+      const isLast = wave === everybody;
+      const narrowing: Placement = {
+        stages: [done, switched, leaving],
+        stageOf: (instance) => {
+          if (isInWave(wave, instance)) return done;
+          return isGone(instance.service) ? leaving : switched;
+        },
+      };
+      add('narrow', wave, isLast ? uniform(done) : narrowing, isLast);
+    }
+  }
+  return steps;
+}
+
+/** How to come back from any step of a rollout, for everybody at once and as safely. */
+export function returnSteps(from: Placement, before: Revision, after: Revision): RolloutStep[] {
+  const wave: Wave = { name: 'all' };
+  const isGone = leavers(before, after);
+  const isNew = leavers(after, before);
   const both = unionOf(before, after);
+  const done: Stage = { inbound: before, rest: before };
+  const narrow: RolloutStep = {
+    name: 'narrow',
+    wave,
+    placement: uniform(done),
+    isWatched: false,
+  };
+  // Callers that have not changed hold no route that the others refuse.
+  if (from.stages.every(({ rest }) => rest === before)) return [narrow];
+  const old: Stage = { inbound: both, rest: before };
+  const now: Stage = { inbound: both, rest: after };
+  const arrived: Stage = { inbound: both, rest: withoutEdges(after) };
+  const leaving: Stage = { inbound: both, rest: withoutEdges(before) };
+  const again: Placement = {
+    stages: [old, now, arrived, leaving],
+    stageOf: (instance) => {
+      const { rest } = from.stageOf(instance);
+      if (rest === before) return old;
+      if (isGone(instance.service)) return leaving;
+      return rest === after ? now : arrived;
+    },
+  };
+  const back: Placement = {
+    stages: [old, arrived],
+    stageOf: ({ service }) => (isNew(service) ? arrived : old),
+  };
   return [
-    ...(adds ? [{ name: 'widen' as const, stage: { inbound: both, rest: before } }] : []),
-    { name: 'switch', stage: { inbound: removes ? both : after, rest: after } },
-    ...(removes ? [{ name: 'narrow' as const, stage: { inbound: after, rest: after } }] : []),
+    { name: 'widen', wave, placement: again, isWatched: false },
+    { name: 'switch', wave, placement: back, isWatched: false },
+    narrow,
   ];
 }
 
-/** Whether a rollout takes something away: such a one is never stopped half-way. */
+/** Whether a rollout takes something away from a caller. */
 export function isRevocation(before: Revision, after: Revision): boolean {
   const operations = (edges: readonly Edge[]) =>
     edges.flatMap((edge) => edge.operations.map(({ operation }) => `${edge.id} ${operation}`));
@@ -62,17 +199,73 @@ export function touchedServices(before: Revision, after: Revision): ReadonlySet<
   return touched;
 }
 
-/** A revision that allows what either allows; where both know an edge or service, `after` says how. */
+function uniform(stage: Stage): Placement {
+  return { stages: [stage], stageOf: () => stage };
+}
+
+/** Whether a service of one revision is not in the other. */
+function leavers(of: Revision, other: Revision): (service: string) => boolean {
+  const others = new Set(other.mesh.services.map(({ name }) => name));
+  const own = new Set(of.mesh.services.map(({ name }) => name));
+  return (service) => own.has(service) && !others.has(service);
+}
+
+function withoutEdges(revision: Revision): Revision {
+  return { ...revision, edges: [] };
+}
+
+/** All that callers may ask of callees, as it looks on the wire. */
+function operationForms({ mesh, edges }: Revision): Set<string> {
+  const operations = operationsOf(mesh);
+  return new Set(
+    edges.flatMap(({ id, operations: agreed }) =>
+      agreed.map(({ operation }) => {
+        const form = operations.get(operation);
+        return `${id} ${operation} ${form?.method} ${form?.path}`;
+      }),
+    ),
+  );
+}
+
+function operationsOf({ services }: Mesh): Map<string, Operation> {
+  return new Map(
+    services.flatMap((service) =>
+      service.operations.map((operation) => [operation.id, operation] as const),
+    ),
+  );
+}
+
+/**
+ * A revision that allows what either allows; where both know an edge or service, `after` says how. An
+ * operation that has another method or path in `after` is let in in both forms, the old one under a
+ * name of its own.
+ */
 function unionOf(before: Revision, after: Revision): Revision {
+  const now = operationsOf(after.mesh);
+  const reformed = new Set(
+    [...operationsOf(before.mesh).values()].flatMap(({ id, method, path }) => {
+      const other = now.get(id);
+      return other && (other.method !== method || other.path !== path) ? [id] : [];
+    }),
+  );
+  const named = (id: string) => (reformed.has(id) ? `${id}@${before.id}` : id);
+  const services = before.mesh.services.map((service) => ({
+    ...service,
+    operations: service.operations.map((each) => ({ ...each, id: named(each.id) })),
+  }));
+  const edges = before.edges.map((edge) => ({
+    ...edge,
+    operations: edge.operations.map((each) => ({ ...each, operation: named(each.operation) })),
+  }));
   const mesh: Mesh = {
     ...after.mesh,
     teams: merged(before.mesh.teams, after.mesh.teams, (team) => team.name),
-    services: merged(before.mesh.services, after.mesh.services, (service) => service.name, join),
+    services: merged(services, after.mesh.services, (service) => service.name, join),
   };
   return {
     ...after,
     mesh,
-    edges: merged(before.edges, after.edges, (edge) => edge.id, joinEdges),
+    edges: merged(edges, after.edges, (edge) => edge.id, joinEdges),
     edgeRevisions: { ...before.edgeRevisions, ...after.edgeRevisions },
   };
 }

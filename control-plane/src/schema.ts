@@ -152,6 +152,16 @@ const migrations: readonly string[] = [
     held_back   jsonb not null
   );
   `,
+  `
+  -- How a rollout in waves is, or one that was stopped; null for one that went to all at once.
+  alter table control_plane.rollouts
+    add column state          text,
+    add column progress       jsonb,
+    add column failure        jsonb,
+    -- What somebody wants of it: to pause, resume, promote or abort.
+    add column rollout_order  jsonb;
+  create index rollouts_with_state on control_plane.rollouts (id) where state is not null;
+  `,
 ];
 
 /** Any number that no other program of the database uses for an advisory lock. */

@@ -1,0 +1,50 @@
+import pg from 'pg';
+import { z } from 'zod';
+import { TrafficFinding } from './rollout-failure.js';
+
+/** What the SLO evaluator has seen of the traffic of one wave. */
+export interface RolloutHealth {
+  /** Up to when it has seen everything, milliseconds since the epoch. */
+  readonly seenUntilMs: number;
+  readonly findings: readonly TrafficFinding[];
+  /** Why it cannot tell; `undefined` when it can. */
+  readonly problem: string | undefined;
+}
+
+const Findings = z.array(TrafficFinding);
+
+/** PostgreSQL's words for a schema or table that is not there: no SLO evaluator has ever run. */
+const ABSENT = new Set(['3F000', '42P01']);
+
+/**
+ * The latest word of the SLO evaluator about the wave that a rollout watches since a moment;
+ * `undefined` before there is one.
+ */
+export async function readRolloutHealth(
+  pool: pg.Pool,
+  rolloutId: string,
+  watch: { readonly step: number; readonly sinceMs: number },
+): Promise<RolloutHealth | undefined> {
+  try {
+    const { rows } = await pool.query<{
+      seen_until_ms: number;
+      findings: unknown;
+      problem: string | null;
+    }>(
+      `select seen_until_ms, findings, problem from slo.rollout_health
+        where rollout_id = $1 and step = $2 and watched_since_ms = $3`,
+      [rolloutId, watch.step, watch.sinceMs],
+    );
+    const [row] = rows;
+    return (
+      row && {
+        seenUntilMs: row.seen_until_ms,
+        findings: Findings.parse(row.findings),
+        problem: row.problem ?? undefined,
+      }
+    );
+  } catch (error) {
+    if (error instanceof pg.DatabaseError && ABSENT.has(error.code ?? '')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,187 @@
+import { RolloutPolicy } from '@dotline/model/rollout-policy';
+import type pg from 'pg';
+import { readRevision } from './revision-store.js';
+import type { RolloutFailure } from './rollout-failure.js';
+import { instancesOf, type RolloutPoint, type RolloutRun, runOf } from './rollout-run.js';
+import type { Wave } from './rollout-waves.js';
+
+/**
+ * How a rollout is: `running` in waves, `done` after them, `rolled-back` from them, `superseded` by one
+ * that did not wait, `stopped` half-way among those that go to all at once.
+ */
+export type RolloutState = 'running' | 'done' | 'rolled-back' | 'superseded' | 'stopped';
+
+/** How far a rollout in waves is. */
+export interface RolloutProgress {
+  /** Index and number of its steps. */
+  readonly step: number;
+  readonly steps: number;
+  /** Name of the step and of its wave. */
+  readonly name: string;
+  readonly wave: string;
+  readonly waves: readonly [Wave, ...Wave[]];
+  readonly phase: 'moving' | 'watching' | 'paused';
+  /** The revision that the other sidecars have. */
+  readonly baselineId: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number;
+  readonly stepSinceMs: number;
+  /** While a wave is watched: its instances, and the services whose traffic tells; else empty. */
+  readonly instances: readonly string[];
+  readonly services: readonly string[];
+  /** How many sidecars the wave has, and how many the revision touches. */
+  readonly moved: number;
+  readonly touched: number;
+  readonly policy: RolloutPolicy;
+}
+
+/** What somebody wants of a running rollout. */
+export interface RolloutOrder {
+  readonly action: 'pause' | 'resume' | 'promote' | 'abort';
+  readonly by: string;
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+}
+
+/** What is known about the way of one revision. */
+export interface RolloutRecord {
+  readonly rolloutId: string;
+  readonly revisionId: string;
+  readonly state: RolloutState;
+  readonly progress: RolloutProgress | undefined;
+  readonly failure: RolloutFailure | undefined;
+  readonly order: RolloutOrder | undefined;
+}
+
+const DEFAULT_POLICY: RolloutPolicy = RolloutPolicy.parse({});
+
+/** Notes how far a rollout is; what another replica has noted of a later step stays. */
+export async function writeRolloutProgress(
+  pool: pg.Pool,
+  rolloutId: string,
+  progress: RolloutProgress,
+): Promise<void> {
+  await pool.query(
+    `update control_plane.rollouts set state = 'running', progress = $2
+      where id = $1 and coalesce(state, 'running') = 'running'
+        and coalesce((progress->>'step')::integer, 0) <= $3`,
+    [rolloutId, JSON.stringify(progress), progress.step],
+  );
+}
+
+/** Notes the end of a rollout; the first note stays. */
+export async function endRollout(
+  pool: pg.Pool,
+  rolloutId: string,
+  state: RolloutState,
+  failure: RolloutFailure | undefined,
+): Promise<void> {
+  await pool.query(
+    `update control_plane.rollouts set state = $2, failure = $3
+      where id = $1 and coalesce(state, 'running') = 'running'`,
+    [rolloutId, state, failure === undefined ? null : JSON.stringify(failure)],
+  );
+}
+
+/** The rollout that runs in waves, or the last that ran or was stopped. */
+export async function readLastRollout(pool: pg.Pool): Promise<RolloutRecord | undefined> {
+  const { rows } = await pool.query<Row>(
+    `select id, revision_id, state, progress, failure, rollout_order
+       from control_plane.rollouts where state is not null
+      order by state = 'running' desc, id desc limit 1`,
+  );
+  return rows[0] && recordOf(rows[0]);
+}
+
+/** What somebody wants of a rollout, the last word. */
+export async function readRolloutOrder(
+  pool: pg.Pool,
+  rolloutId: string,
+): Promise<RolloutOrder | undefined> {
+  const { rows } = await pool.query<Pick<Row, 'rollout_order'>>(
+    'select rollout_order from control_plane.rollouts where id = $1',
+    [rolloutId],
+  );
+  return rows[0]?.rollout_order ?? undefined;
+}
+
+/** Says what is wanted of the running rollout. @returns the revision; `undefined` when none runs */
+export async function orderRollout(
+  pool: pg.Pool,
+  order: RolloutOrder,
+): Promise<string | undefined> {
+  const { rows } = await pool.query<{ revision_id: string }>(
+    `update control_plane.rollouts set rollout_order = $1
+      where id = (select max(id) from control_plane.rollouts where state = 'running')
+     returning revision_id`,
+    [JSON.stringify(order)],
+  );
+  return rows[0]?.revision_id;
+}
+
+/** The rollout that the end of a process interrupted, and the step to go on with. */
+export async function readInterruptedRollout(
+  pool: pg.Pool,
+): Promise<{ readonly run: RolloutRun; readonly index: number } | undefined> {
+  const record = await readLastRollout(pool);
+  if (record?.state !== 'running' || record.progress === undefined) return undefined;
+  const { rolloutId, revisionId, progress } = record;
+  const [before, after] = await Promise.all([
+    readRevision(pool, progress.baselineId),
+    readRevision(pool, revisionId),
+  ]);
+  if (before === undefined || after === undefined) return undefined;
+  const { waves, startedAtMs, step } = progress;
+  const known = { rolloutId, before: before.revision, after: after.revision, waves, startedAtMs };
+  return { run: runOf(known), index: step };
+}
+
+/** How far a rollout is at one of its moments. */
+export function progressOf(
+  point: RolloutPoint,
+  phase: RolloutProgress['phase'],
+  stepSinceMs: number,
+): RolloutProgress {
+  const { run, index, step } = point;
+  const { before, after, waves, steps, startedAtMs } = run;
+  const { touched, moved } = instancesOf(point);
+  const services = new Set(touched.map(({ service }) => service));
+  const isWatched = phase !== 'moving';
+  return {
+    step: index,
+    steps: steps.length,
+    name: step.name,
+    wave: step.wave.name,
+    waves,
+    phase,
+    baselineId: before.id,
+    startedAtMs,
+    stepSinceMs,
+    instances: isWatched ? moved.map(({ id }) => id) : [],
+    services: isWatched ? [...services] : [],
+    moved: moved.length,
+    touched: touched.length,
+    policy: after.mesh.rollout ?? DEFAULT_POLICY,
+  };
+}
+
+interface Row {
+  readonly id: string;
+  readonly revision_id: string;
+  readonly state: RolloutState;
+  readonly progress: RolloutProgress | null;
+  readonly failure: RolloutFailure | null;
+  readonly rollout_order: RolloutOrder | null;
+}
+
+function recordOf(row: Row): RolloutRecord {
+  return {
+    rolloutId: row.id,
+    revisionId: row.revision_id,
+    state: row.state,
+    progress: row.progress ?? undefined,
+    failure: row.failure ?? undefined,
+    order: row.rollout_order ?? undefined,
+  };
+}
