@@ -5,6 +5,7 @@ import type { HostAndPort } from '@dotline/platform-process/settings';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
+import type { AuditEvent } from './audit-event.js';
 import { type CertificateAuthority, CertificateRequestError } from './certificate-authority.js';
 import { CertificateRequest, certify } from './certificate-requests.js';
 import { isDatabaseAbsent } from './database.js';
@@ -26,6 +27,7 @@ export interface ApiParts extends RollbackParts {
   readonly live: () => LiveRevision | undefined;
   /** @throws InstanceConflictError */
   readonly putInstances: (host: string, instances: readonly Instance[]) => void;
+  readonly audited: (event: AuditEvent) => void;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
@@ -63,6 +65,11 @@ export function api(parts: ApiParts): express.Express {
     const body = parse(CertificateRequest, request.body);
     const signed = await certify(parts.authority, body, liveOf(parts).revision);
     metrics.certificates.inc({ kind: 'service' in body ? 'service' : 'platform' });
+    if ('platform' in body && body.platform === 'operator') {
+      const { remoteAddress: address } = request.socket;
+      const actor = { kind: 'operator', name: 'unnamed' } as const;
+      parts.audited({ actor, action: 'operator-certified', details: { address } });
+    }
     log.debug({ ...body, csr: undefined, notAfterMs: signed.notAfterMs }, 'certificate issued');
     response.status(201).json(signed);
   });

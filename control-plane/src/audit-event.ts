@@ -15,6 +15,8 @@ export type AuditAction =
   | 'mesh-refused'
   | 'mesh-mended'
   | 'sidecar-refused'
+  /** A holder of the join token may read what sidecars are given, for an hour. */
+  | 'operator-certified'
   /** Events were lost while PostgreSQL was away for too long. */
   | 'events-lost';
 

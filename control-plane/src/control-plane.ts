@@ -10,6 +10,8 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { api, serveApi } from './api.js';
 import type { Actor } from './audit-chain.js';
+import { RefusedSidecars } from './audit-refused-sidecars.js';
+import { AuditTrail } from './audit-trail.js';
 import { CertificateAuthority } from './certificate-authority.js';
 import { isDatabaseAbsent, openDatabase, untilDatabaseAnswers } from './database.js';
 import { deniedCallee } from './denied-callee.js';
@@ -50,6 +52,8 @@ export class ControlPlane {
   readonly #cache = new SnapshotCache({
     whyMissing: (nodeId, typeUrl, name) => this.#whyMissing(nodeId, typeUrl, name),
   });
+  readonly #audit: AuditTrail;
+  readonly #refused: RefusedSidecars;
   readonly #live: LiveMesh;
   readonly #registry: InstanceRegistry;
   readonly #events: MeshEvents;
@@ -75,6 +79,8 @@ export class ControlPlane {
   ) {
     this.#pool = openDatabase(settings.databaseUrl, log);
     this.#events = new MeshEvents(settings.redisUrl, log, (event) => this.#heard(event));
+    this.#audit = new AuditTrail(this.#pool, log);
+    this.#refused = new RefusedSidecars((event) => this.#audit.record(event));
     this.#live = new LiveMesh(this.#pool, log, (live, before) => this.#wentLive(live, before));
     this.#registry = new InstanceRegistry(this.#pool, log, {
       changed: () => this.#instancesChanged(),
@@ -164,6 +170,7 @@ export class ControlPlane {
         putInstances: (host, instances) => this.#registry.put(host, instances),
         rollBack: (target, order) => this.#live.rollBack(target, order),
         release: (actor) => this.#release(actor),
+        audited: (event) => this.#audit.record(event),
         metrics: this.#metrics,
         log,
       }),
@@ -221,6 +228,8 @@ export class ControlPlane {
     this.#api?.closeAllConnections();
     this.#supervision.close();
     this.#certificate?.close();
+    this.#refused.close();
+    await this.#audit.close();
     this.#events.close();
     await this.#pool.end();
   }
@@ -259,7 +268,9 @@ export class ControlPlane {
           (id) => this.#registry.get(id)?.instance,
         ),
       authorizeStatus: ({ peer }) => authorizeStatus(peer.uris, this.#live.current?.revision),
-      hooks: this.#meter.following(this.#traces.following(this.#board.hooks)),
+      hooks: this.#refused.following(
+        this.#meter.following(this.#traces.following(this.#board.hooks)),
+      ),
       streamsPerPeerMax: STREAMS_PER_SERVICE_MAX,
     });
     const { host, port } = this.settings.xdsListen;
