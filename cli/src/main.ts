@@ -8,6 +8,7 @@ import { ensureBinary } from '@dotline/local-parts/binary';
 import { cacheDirectory } from '@dotline/local-parts/cache-directory';
 import { opaSource } from '@dotline/local-parts/opa';
 import { PartError } from '@dotline/local-parts/part-error';
+import { RepositoryError } from '@dotline/mesh-repository/repository-error';
 import { loadMesh } from '@dotline/model/load-mesh';
 import { MeshError } from '@dotline/model/mesh-error';
 import { OpaError } from '@dotline/policies/opa-error';
@@ -35,6 +36,7 @@ import { parseRange } from './comparison-range.js';
 import { parseDuration } from './duration.js';
 import { ExitCode } from './exit-code.js';
 import { explainAnswer } from './explain-answer.js';
+import { gitCommands } from './git-commands.js';
 import { ApiError, readApi, UnavailableError } from './page-server-client.js';
 import { policyTestAnswer } from './policy-answer.js';
 import { policyCheckAnswer } from './policy-check-answer.js';
@@ -236,6 +238,8 @@ command(
     show(options, policyDiffAnswer(result, options.markdown ? 'markdown' : 'text'));
   });
 
+gitCommands(program);
+
 program
   .command('up')
   .description('Run a mesh on this machine until Ctrl-C')
@@ -358,6 +362,7 @@ function reportError(error: unknown): ExitCode {
     error instanceof BaseError ||
     error instanceof OpaError ||
     error instanceof PartError ||
+    error instanceof RepositoryError ||
     error instanceof MachineError ||
     error instanceof UnavailableError
   ) {

@@ -94,7 +94,8 @@ function lines(view: EnforcementView, name: string, tookMs: number): string[] {
   }
 }
 
-function lagLines(sidecar: LaggingSidecar): string[] {
+/** Why a sidecar lags, for a person. */
+export function lagLines(sidecar: LaggingSidecar): string[] {
   const { instance, reason, typeUrl, sinceMs, rejection } = sidecar;
   const nowMs = Date.now();
   if (rejection !== null) return rejectionLines(instance, rejection, nowMs);

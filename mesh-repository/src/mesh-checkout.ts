@@ -105,6 +105,14 @@ export async function isCheckoutOf(meshDirectory: string, gitFolder: string): Pr
   return common !== undefined && (await real(common)) === (await real(gitFolder));
 }
 
+/**
+ * Fetches a branch of another repository into that of a mesh directory; the directory stays as it is.
+ * @throws RepositoryError
+ */
+export async function fetchInto(meshDirectory: string, from: MeshBranch): Promise<void> {
+  await must(meshDirectory, ['fetch', '--quiet', '--no-tags', from.gitFolder, from.branch]);
+}
+
 /** A running mesh keeps its state in `.dotline/`, which is no content. */
 async function ignoreState(meshDirectory: string): Promise<void> {
   if ((await ask(meshDirectory, ['check-ignore', '--quiet', '.dotline/state.json'])) !== undefined)
