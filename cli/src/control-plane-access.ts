@@ -25,8 +25,7 @@ export async function openHeldConfig(options: {
   readonly mesh: string;
   readonly address?: string;
 }): Promise<HeldConfigReader> {
-  const access = accessOf(process.env) ?? (await localAccess(options));
-  const client = new ControlPlaneClient(access);
+  const { access, client } = await openControlPlane(options);
   try {
     const identity = await requestIdentity({ platform: 'operator' }, client);
     return new HeldConfigReader(access.xds, identity);
@@ -38,6 +37,15 @@ export async function openHeldConfig(options: {
   } finally {
     await client.close();
   }
+}
+
+/** Opens the control plane's API with the join token. @throws UnavailableError */
+export async function openControlPlane(options: {
+  readonly mesh: string;
+  readonly address?: string;
+}): Promise<{ readonly access: ControlPlaneAccess; readonly client: ControlPlaneClient }> {
+  const access = accessOf(process.env) ?? (await localAccess(options));
+  return { access, client: new ControlPlaneClient(access) };
 }
 
 function accessOf(environment: NodeJS.ProcessEnv): ControlPlaneAccess | undefined {
@@ -58,7 +66,7 @@ async function localAccess(options: {
   const state = await readMeshState(folders);
   if (options.address !== undefined || state === undefined || !(await readRun(folders))) {
     throw new UnavailableError(
-      'what the control plane holds is told to the operator alone: set CONTROL_PLANE_URL, CA_BUNDLE, JOIN_TOKEN and XDS_ADDRESS, or name the directory of a mesh that is up here with --mesh',
+      'the control plane listens to the operator alone: set CONTROL_PLANE_URL, CA_BUNDLE, JOIN_TOKEN and XDS_ADDRESS, or name the directory of a mesh that is up here with --mesh',
     );
   }
   const { controlPlaneUrl, caBundle } = platformAddresses(folders, state);

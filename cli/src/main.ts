@@ -41,6 +41,7 @@ import { ApiError, readApi, UnavailableError } from './page-server-client.js';
 import { policyTestAnswer } from './policy-answer.js';
 import { policyCheckAnswer } from './policy-check-answer.js';
 import { policyFormatAnswer } from './policy-format-answer.js';
+import { policyShadowCommands } from './policy-shadow-commands.js';
 import { oneProxyStatusAnswer, proxyStatusAnswer } from './proxy-status-answer.js';
 import { resolveAddress } from './resolve-address.js';
 import { waitAnswer } from './wait.js';
@@ -239,6 +240,8 @@ command(
   });
 
 gitCommands(program);
+
+policyShadowCommands(policy, { command, durationMs, show });
 
 program
   .command('up')

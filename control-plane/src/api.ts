@@ -16,6 +16,8 @@ import type { LiveRevision } from './revision-store.js';
 import { answerRollback, ReleaseCall, RollbackCall, type RollbackParts } from './rollback-calls.js';
 import { RollbackError } from './rollback-error.js';
 import type { ServerCertificate } from './server-certificate.js';
+import { shadowRoutes } from './shadow-routes.js';
+import type { ShadowStage } from './shadow-stage.js';
 
 const BODY_MAX = '8mb';
 const CONNECTIONS_MAX = 1_000;
@@ -28,6 +30,7 @@ export interface ApiParts extends RollbackParts {
   /** @throws InstanceConflictError */
   readonly putInstances: (host: string, instances: readonly Instance[]) => void;
   readonly audited: (event: AuditEvent) => void;
+  readonly shadow: Pick<ShadowStage, 'start' | 'stop'>;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
@@ -59,6 +62,7 @@ export function api(parts: ApiParts): express.Express {
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
 
+  app.use('/v1/shadow', bearer(parts.joinToken), shadowRoutes(parts.shadow));
   app.use('/v1', bearer(parts.joinToken), express.json({ limit: BODY_MAX }));
 
   app.post('/v1/certificates', async (request, response) => {

@@ -23,13 +23,14 @@ import { MeshPublisher } from './mesh-publisher.js';
 import { MeshWatcher } from './mesh-watcher.js';
 import { Metrics } from './metrics.js';
 import { type LiveRevision, markEnforced } from './revision-store.js';
-import { RolloutTraces } from './rollout-traces.js';
-import { migrate } from './schema.js';
 import { readInterruptedRollout } from './rollout-store.js';
 import { RolloutSupervision } from './rollout-supervision.js';
+import { RolloutTraces } from './rollout-traces.js';
+import { migrate } from './schema.js';
 import { ServerCertificate } from './server-certificate.js';
 import type { Settings } from './settings.js';
 import { authorizeSidecar } from './sidecar-authorizer.js';
+import { ShadowStage } from './shadow-stage.js';
 import { SidecarReporter } from './sidecar-reporter.js';
 import { forgetUnregisteredSidecars, writeSidecars } from './sidecar-store.js';
 import { authorizeStatus } from './status-authorizer.js';
@@ -41,6 +42,8 @@ const POLL_MS = 2_000;
 /** In polls; also how often a mesh directory is read that cannot be watched. */
 const SLOW_EVERY = 5;
 const XDS_GRACE_MS = 2_000;
+/** How long a staged revision waits for a sidecar that refuses to judge by it. */
+const SHADOW_WAIT_MS = 2_000;
 /** All instances of a service have one identity; a sidecar has one stream, and two for a moment. */
 const STREAMS_PER_SERVICE_MAX = 5_000;
 
@@ -59,11 +62,12 @@ export class ControlPlane {
   readonly #events: MeshEvents;
   readonly #board: StreamBoard;
   readonly #meter: StreamMeter;
+  readonly #supervision: RolloutSupervision;
   readonly #fleet: Fleet;
   readonly #reporter: SidecarReporter;
   readonly #publisher: MeshPublisher;
+  readonly #shadow: ShadowStage;
   readonly #abort = new AbortController();
-  readonly #supervision: RolloutSupervision;
   #certificate: ServerCertificate | undefined;
   #xds: XdsServer | undefined;
   #api: Server | undefined;
@@ -93,12 +97,6 @@ export class ControlPlane {
       changed: (nodeId) => this.#reporter.touch(nodeId),
     });
     this.#meter = new StreamMeter({ metrics: this.#metrics, log });
-    this.#fleet = new Fleet({
-      cache: this.#cache,
-      telemetry: settings.telemetry,
-      settled: (nodeIds, waitMs) => this.#board.settled(nodeIds, waitMs),
-      placed: () => this.#reporter.touchConnected(),
-      log,
     this.#supervision = new RolloutSupervision({
       pool: this.#pool,
       events: this.#events,
@@ -107,11 +105,17 @@ export class ControlPlane {
       rollBack: (target, order) => this.#live.rollBack(target, order),
       log,
     });
+    this.#fleet = new Fleet({
+      cache: this.#cache,
+      telemetry: settings.telemetry,
+      settled: (nodeIds, waitMs) => this.#board.settled(nodeIds, waitMs),
+      conductor: this.#supervision,
+      placed: () => this.#reporter.touchConnected(),
+      log,
     });
     this.#reporter = new SidecarReporter({
       live: () => this.#live.current,
       placed: () => this.#fleet.placedRevision,
-      conductor: this.#supervision,
       instances: () => this.#registry.list(),
       states: (nodeIds) => this.#board.states(nodeIds),
       connected: () => this.#board.connectedNodes(),
@@ -122,6 +126,17 @@ export class ControlPlane {
       },
       written: () => this.#events.publish({ type: 'sidecars' }),
       metrics: this.#metrics,
+      log,
+    });
+    this.#shadow = new ShadowStage({
+      pool: this.#pool,
+      live: () => this.#live.current,
+      place: (staged) => {
+        const settled = this.#board.settled(this.#fleet.setStaged(staged), SHADOW_WAIT_MS);
+        this.#reporter.touchConnected();
+        return settled;
+      },
+      changed: () => this.#events.publish({ type: 'shadow' }),
       log,
     });
     this.#publisher = new MeshPublisher({
@@ -171,6 +186,7 @@ export class ControlPlane {
         rollBack: (target, order) => this.#live.rollBack(target, order),
         release: (actor) => this.#release(actor),
         audited: (event) => this.#audit.record(event),
+        shadow: this.#shadow,
         metrics: this.#metrics,
         log,
       }),
@@ -184,6 +200,9 @@ export class ControlPlane {
     await untilDatabaseAnswers('reading instances', log, this.#abort.signal, async () => {
       await forgetUnregisteredSidecars(this.#pool);
       await this.#registry.load();
+      await this.#shadow.refresh();
+      const interrupted = await readInterruptedRollout(this.#pool);
+      if (interrupted !== undefined) this.#fleet.resume(interrupted.run, interrupted.index);
       await this.#live.refresh();
     });
     await this.#serving;
@@ -191,8 +210,6 @@ export class ControlPlane {
 
   /** Whether sidecars are served. */
   get isServing(): boolean {
-      const interrupted = await readInterruptedRollout(this.#pool);
-      if (interrupted !== undefined) this.#fleet.resume(interrupted.run, interrupted.index);
     return this.#xds !== undefined;
   }
 
@@ -219,6 +236,7 @@ export class ControlPlane {
     this.#live.close();
     await this.#watcher?.close();
     await this.#publisher.close();
+    this.#supervision.close();
     await this.#fleet.close();
     this.#traces.close();
     await this.#xds?.close({ graceMs: XDS_GRACE_MS });
@@ -226,7 +244,6 @@ export class ControlPlane {
     await this.#registry.close();
     this.#api?.close();
     this.#api?.closeAllConnections();
-    this.#supervision.close();
     this.#certificate?.close();
     this.#refused.close();
     await this.#audit.close();
@@ -304,6 +321,7 @@ export class ControlPlane {
 
   #heard(event: MeshEvent): void {
     if (event.type === 'revision') void this.#attempt(() => this.#live.refresh());
+    if (event.type === 'shadow') void this.#attempt(() => this.#shadow.refresh());
     if (event.type === 'instances') void this.#attempt(() => this.#registry.load());
   }
 
@@ -313,6 +331,7 @@ export class ControlPlane {
       await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       await this.#attempt(() => this.#live.refresh());
+      await this.#attempt(() => this.#shadow.refresh());
       if (count % SLOW_EVERY !== 0) continue;
       await this.#attempt(() => this.#registry.load());
       if (this.#watchFailed) await this.#publisher.publish();

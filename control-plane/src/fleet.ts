@@ -84,6 +84,7 @@ export class Fleet {
   #instances: ReadonlyMap<string, Instance> = new Map();
   #closed = false;
   readonly #kept = new KeptParts();
+  #staged: Revision | undefined;
 
   constructor(parts: FleetParts) {
     this.#parts = parts;
@@ -125,6 +126,12 @@ export class Fleet {
     this.#place('all');
     this.#resumed = { run, index, trace: context.active() };
     void this.#roller.request();
+  }
+
+  /** Has sidecars judge a revision beside the one that each is given, or none; returns their ids. */
+  setStaged(staged: Revision | undefined): string[] {
+    this.#staged = staged;
+    return this.#place('all');
   }
 
   /** Gives sidecars the instances as they are now, at once. */
@@ -307,10 +314,9 @@ export class Fleet {
     instances: readonly Instance[],
   ): (instance: Instance) => Partial<SidecarSnapshot> {
     const { telemetry } = this.#parts;
-    const kept = this.#kept;
-    const restOf = meshResources({ revision: rest, instances, telemetry, kept });
-    const inboundOf =
-      inbound === rest ? restOf : meshResources({ revision: inbound, instances, telemetry, kept });
+    const shared = { instances, telemetry, kept: this.#kept, staged: this.#staged };
+    const restOf = meshResources({ revision: rest, ...shared });
+    const inboundOf = inbound === rest ? restOf : meshResources({ revision: inbound, ...shared });
     const known = new Set(rest.mesh.services.map((service) => service.name));
     return (instance) =>
       // A service that left the mesh may neither call nor be called: its sidecar holds nothing.

@@ -7,7 +7,7 @@ const CHANNEL = 'dotline:events';
 const RETRY_MAX_MS = 5_000;
 
 const MeshEvent = z.looseObject({
-  type: z.enum(['revision', 'sidecars', 'instances', 'mesh-error', 'slo']),
+  type: z.enum(['revision', 'sidecars', 'instances', 'mesh-error', 'slo', 'shadow']),
   /** The control plane process that says so. */
   replica: z.string().optional(),
 });

@@ -162,6 +162,16 @@ const migrations: readonly string[] = [
     add column rollout_order  jsonb;
   create index rollouts_with_state on control_plane.rollouts (id) where state is not null;
   `,
+  `
+  -- The revision that sidecars judge beside the live one; no row when there is none.
+  create table control_plane.staged (
+    only_row       boolean primary key default true check (only_row),
+    name           text not null,
+    content        jsonb not null,
+    relations      jsonb not null,
+    started_at_ms  bigint not null
+  );
+  `,
 ];
 
 /** Any number that no other program of the database uses for an advisory lock. */

@@ -6,7 +6,17 @@ import { z } from 'zod';
 import type { Subject } from './subject.js';
 
 const Signed = z.object({ certificate: z.string(), bundle: z.string(), notAfterMs: z.number() });
+const Staged = z.object({
+  revision: z.string(),
+  live: z.string(),
+  judging: z.number(),
+  concerned: z.number(),
+  sidecars: z.number(),
+});
+const Unstaged = z.object({ stopped: z.string().nullable() });
 const REQUEST_TIMEOUT_MS = 5000;
+/** Sidecars are given what they judge by, and waited for. */
+const STAGE_TIMEOUT_MS = 30_000;
 
 /** The control plane refused, with its reason. */
 export class ControlPlaneError extends Error {
@@ -45,6 +55,18 @@ export class ControlPlaneClient {
     await this.#call('PUT', '/v1/instances', { body: { host, instances } });
   }
 
+  /** Has sidecars judge a compiled mesh beside the live revision; resolves with how far they are. */
+  async stage(content: unknown): Promise<z.infer<typeof Staged>> {
+    const options = { body: content, timeoutMs: STAGE_TIMEOUT_MS };
+    return Staged.parse(await this.#call('PUT', '/v1/shadow', options));
+  }
+
+  /** Ends that; resolves with the id of the revision that was judged, or `null`. */
+  async unstage(): Promise<string | null> {
+    const answer = await this.#call('DELETE', '/v1/shadow', { timeoutMs: STAGE_TIMEOUT_MS });
+    return Unstaged.parse(answer).stopped;
+  }
+
   /** The live revision, or `undefined` while there is none yet; the same object until another is live. */
   async revision(): Promise<Revision | undefined> {
     const known = this.#revision;
@@ -69,7 +91,15 @@ export class ControlPlaneClient {
   async #call(
     method: string,
     path: string,
-    { body, headers }: { readonly body?: unknown; readonly headers?: Record<string, string> },
+    {
+      body,
+      headers,
+      timeoutMs = REQUEST_TIMEOUT_MS,
+    }: {
+      readonly body?: unknown;
+      readonly headers?: Record<string, string>;
+      readonly timeoutMs?: number;
+    },
   ): Promise<unknown> {
     this.#agent ??= new Agent({ connect: { ca: await readFile(this.settings.caBundle) } });
     const response = await fetch(this.settings.url + path, {
@@ -80,7 +110,7 @@ export class ControlPlaneClient {
         'content-type': 'application/json',
         ...headers,
       },
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();

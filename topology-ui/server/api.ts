@@ -2,6 +2,7 @@
  * What the page server answers: the one API of the page and of the `dotline` command.
  * Types only, no imports at run time, so that the page can share them.
  */
+import type { Actor, AuditEntry } from '@dotline/control-plane/audit-chain';
 import type { AgreedOperation } from '@dotline/model/edge';
 import type { InstanceState } from '@dotline/model/instance';
 import type { Language, OperationClass, Tier } from '@dotline/model/mesh';
@@ -113,6 +114,32 @@ export interface SidecarsView {
   readonly sidecars: readonly SidecarDetail[];
 }
 
+/** `GET /api/rollout`: the last rollout that runs or ran in waves, or was stopped; `null` without any. */
+export interface RolloutView {
+  readonly rollout: string;
+  readonly revision: string;
+  /** The revision that the other sidecars have, and to which it goes back. */
+  readonly baseline: string | null;
+  readonly state: 'running' | 'done' | 'rolled-back' | 'superseded' | 'stopped';
+  /** While it runs. */
+  readonly phase: 'moving' | 'watching' | 'paused' | null;
+  /** Where it is, or where it ended: such as `switch` in `canary`. */
+  readonly step: string | null;
+  readonly wave: string | null;
+  readonly waves: readonly string[];
+  /** Those of the wave, and all that the revision touches. */
+  readonly sidecars: { readonly moved: number; readonly touched: number };
+  /** Milliseconds since the epoch: its beginning, and that of the step or its end. */
+  readonly startedAtMs: number | null;
+  readonly sinceMs: number | null;
+  /** How long each wave is watched. */
+  readonly holdMs: number | null;
+  /** What somebody wants of it. */
+  readonly order: { readonly action: string; readonly by: string } | null;
+  /** Why it did not go on, in words; empty when it did. */
+  readonly reasons: readonly string[];
+}
+
 /** A sidecar that a revision touches and that does not hold it. */
 export interface LaggingSidecar {
   readonly instance: string;
@@ -140,13 +167,18 @@ export interface LaggingSidecar {
  * `?waitMs=` the answer comes when it is enforced or superseded, or after so long.
  */
 export interface EnforcementView {
-  /** `unknown`: no revision of this name has gone live. */
-  readonly state: 'enforced' | 'pending' | 'superseded' | 'unknown';
+  /**
+   * `unknown`: no revision of this name has gone live. `rolled-back`: it went back by itself, `rollout`
+   * says why; of `live`, that the mesh directory holds such a one.
+   */
+  readonly state: 'enforced' | 'pending' | 'superseded' | 'rolled-back' | 'unknown';
   readonly revision: string | null;
   readonly live: string | null;
   /** How many sidecars the revision touches. */
   readonly touched: number;
   readonly lagging: readonly LaggingSidecar[];
+  /** Its way in waves, or where it was stopped; `null` when it goes or went to all at once. */
+  readonly rollout: RolloutView | null;
   /** What is wrong in the mesh directory, so that it becomes no revision. */
   readonly problems: readonly Problem[];
 }
@@ -207,6 +239,56 @@ export interface RevisionView {
   readonly createdAtMs: number;
   /** Milliseconds from live to the last sidecar's acknowledgement; `null` while some lag. */
   readonly enforcedInMs: number | null;
+  /** When it is live because it was rolled back to; otherwise `null`. */
+  readonly rollback: LiveRollbackView | null;
+}
+
+/** Why an earlier revision went live again. */
+export interface RollbackView {
+  /** The revision that was live before, and its commit. */
+  readonly from: string;
+  readonly fromCommit: string | null;
+  readonly by: Actor;
+  /** Empty when none was given. */
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+}
+
+export interface LiveRollbackView extends RollbackView {
+  /** Whether what was rolled back is held back until the mesh directory changes or is released. */
+  readonly pinned: boolean;
+}
+
+/** `GET /api/revisions?limit=`: each time that a revision went live, newest first. */
+export interface RevisionsView {
+  readonly live: string | null;
+  readonly history: readonly {
+    readonly revision: string;
+    readonly commit: string | null;
+    /** Author of the commit, as Git names him. */
+    readonly author: string | null;
+    /** Milliseconds since the epoch. */
+    readonly liveAtMs: number;
+    readonly edges: {
+      readonly added: number;
+      readonly removed: number;
+      readonly changed: number;
+    };
+    /** `null` when another went live before all sidecars had it, or while some lag. */
+    readonly enforcedInMs: number | null;
+    readonly sidecars: number | null;
+    readonly rollback: RollbackView | null;
+  }[];
+}
+
+/**
+ * `GET /api/audit?limit=&sinceMs=`: the latest entries, newest first.
+ * `GET /api/audit/chain?after=&limit=`: entries in the order of the chain, those after a sequence number;
+ * none at its end.
+ */
+export interface AuditView {
+  readonly entries: readonly AuditEntry[];
 }
 
 /** `GET /api/graph` and the event `graph`. */
@@ -219,6 +301,8 @@ export interface GraphView {
   readonly denials: readonly DenialView[];
   /** What is wrong in the mesh directory now; the live revision stays until it is mended. */
   readonly problems: readonly Problem[];
+  /** One in waves that runs, or that went back or was stopped and holds the mesh directory up. */
+  readonly rollout: RolloutView | null;
   /** `null` when live figures are complete, otherwise why they are not, such as "ClickHouse does not answer". */
   readonly trafficProblem: string | null;
 }
@@ -309,7 +393,9 @@ export interface StatusView {
   readonly revision: RevisionView | null;
   readonly sidecars: readonly SidecarView[];
   readonly problems: readonly Problem[];
-  /** True when every sidecar holds the live revision and the mesh directory has no problem. */
+  /** One in waves that runs, or that went back or was stopped and holds the mesh directory up. */
+  readonly rollout: RolloutView | null;
+  /** True when every sidecar holds the live revision and nothing holds the mesh directory up. */
   readonly converged: boolean;
   /** Stores and processes that do not answer now, with the reason. */
   readonly unavailable: readonly { readonly part: string; readonly reason: string }[];
@@ -362,6 +448,53 @@ export interface PolicyUsageView {
 
 /** `GET /api/traffic/denied?days=7`: what policy refused, by caller, callee, method and path. */
 export type DeniedAttemptsView = DeniedSeen;
+
+/** What a staged revision would change for one caller and operation. Counts are exact. */
+export interface ShadowOperationView {
+  readonly caller: string;
+  readonly callee: string;
+  /** Operation id; `denied` for requests that are no operation of either revision. */
+  readonly operation: string;
+  /** All that were judged, also those for which nothing would change. */
+  readonly requests: number;
+  readonly wouldBeDenied: number;
+  readonly wouldBeAllowed: number;
+  /** Of the last request, milliseconds since the epoch; `null` without any. */
+  readonly lastAtMs: number | null;
+  /** The rules of either revision; `null` where it does not allow the operation. */
+  readonly live: AgreedOperation | null;
+  readonly staged: AgreedOperation | null;
+}
+
+/** A staged revision, judged beside the live one. */
+export interface RunningShadow {
+  readonly revision: string;
+  /** As whoever staged it named it. */
+  readonly name: string;
+  readonly commit: string | null;
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number;
+  /** Sidecars that judge by it, those that are to, and all. */
+  readonly sidecars: {
+    readonly judging: number;
+    readonly concerned: number;
+    readonly total: number;
+  };
+  /** From when on requests are counted, milliseconds since the epoch. */
+  readonly sinceMs: number;
+  readonly wouldBeDenied: number;
+  readonly wouldBeAllowed: number;
+  /** Judged operations, and those about which the two revisions differ; what would be denied first. */
+  readonly operations: readonly ShadowOperationView[];
+}
+
+/** `GET /api/shadow?windowMs=3600000`: since the start of the shadow without a window. */
+export interface ShadowView {
+  /** The live revision. */
+  readonly live: string;
+  /** `null` when no revision is staged. */
+  readonly shadow: RunningShadow | null;
+}
 
 /** Every answer with a status of 400 or more. */
 export interface ApiProblem {

@@ -14,8 +14,11 @@ import { MeshPicture } from './mesh-picture.js';
 import { MeshStructureReader } from './mesh-structure.js';
 import { pageFiles, securityHeaders } from './page-files.js';
 import type { PageServerMetrics } from './page-server-metrics.js';
+import { recordRoutes } from './record-routes.js';
 import { traced } from './request-span.js';
 import { RevisionEnforcement } from './revision-enforcement.js';
+import { shadowRoutes } from './shadow-routes.js';
+import { rolloutRoutes } from './rollout-routes.js';
 import { StructureFeed } from './structure-feed.js';
 import { TrafficFeed } from './traffic-feed.js';
 import { usageRoutes } from './usage-routes.js';
@@ -67,8 +70,10 @@ export class PageServer {
     const enforcement = new RevisionEnforcement(database, this.#structure);
     const changes = changeRoutes(this.#structure, clickhouse);
     const usage = usageRoutes(this.#structure, database, clickhouse);
+    const shadow = shadowRoutes(database, this.#structure, clickhouse);
+    const records = recordRoutes(database);
     const api = apiRoutes(picture, enforcement, this.#events);
-    this.app = this.#makeApp([changes, usage, api], metrics, pageDirectory, log);
+    this.app = this.#makeApp([records, changes, usage, shadow, api], metrics, pageDirectory, log);
   }
 
   /** Begins to read. */
