@@ -6,6 +6,8 @@ import type { AuditEvent } from './audit-event.js';
 /** Any number that no other program of the database uses for an advisory lock. */
 const LOCK = 7_346_002;
 const TEXT_LENGTH_MAX = 2_000;
+/** Of the details of one page. */
+const PAGE_CHARACTERS_MAX = 4_000_000;
 
 /**
  * Puts an event at the end of the audit log, in the transaction of what it tells. It takes the log's
@@ -50,15 +52,22 @@ export async function appendAudit(client: pg.PoolClient, event: AuditEvent): Pro
   return entry;
 }
 
-/** Entries in the order of the chain, those after a sequence number. */
+/** Entries in the order of the chain, those after a sequence number; fewer when they are large. */
 export async function readAuditAfter(
   pool: pg.Pool,
   after: number,
   limit: number,
 ): Promise<AuditEntry[]> {
   const { rows } = await pool.query<AuditRow>(
-    'select * from control_plane.audit_log where sequence > $1 order by sequence limit $2',
-    [after, limit],
+    `select * from (
+       select page.*, sum(length(details::text)) over (order by sequence) as characters,
+              row_number() over (order by sequence) as place
+         from (
+           select * from control_plane.audit_log where sequence > $1 order by sequence limit $2
+         ) page
+     ) measured
+     where characters <= $3 or place = 1 order by sequence`,
+    [after, limit, PAGE_CHARACTERS_MAX],
   );
   return rows.map(entryOf);
 }

@@ -69,6 +69,7 @@ describe('revision store', () => {
     expect(await readLivePointer(pool)).toEqual({
       revisionId: second.id,
       rolloutId: next.rolloutId,
+      pinned: false,
     });
     expect((await readRevision(pool, first.id))?.revision).toEqual(first);
     expect((await readRevisionAt(pool, Date.now() + 1000))?.revision.id).toBe(second.id);

@@ -40,11 +40,12 @@ export class MeshStructureReader {
 
   async #readLive(): Promise<LiveRevision | undefined> {
     const pointer = await readLivePointer(this.pool);
-    if (pointer === undefined || pointer.rolloutId !== this.#live?.rolloutId) {
+    const isPinned = this.#live?.rollback?.pinned ?? false;
+    if (pointer?.rolloutId !== this.#live?.rolloutId || (pointer?.pinned ?? false) !== isPinned) {
       this.#live = pointer && (await readLiveRevision(this.pool));
       return this.#live;
     }
-    if (this.#live.enforcedInMs === undefined) {
+    if (this.#live !== undefined && this.#live.enforcedInMs === undefined) {
       const [rollout] = await readRollouts(this.pool, 1);
       if (rollout?.revisionId === this.#live.revision.id && rollout.enforcedInMs !== undefined) {
         this.#live = { ...this.#live, enforcedInMs: rollout.enforcedInMs };
@@ -78,6 +79,7 @@ export function pictureKey({
   return JSON.stringify([
     live?.rolloutId,
     live?.enforcedInMs,
+    live?.rollback?.pinned,
     instances.map(({ instance }) => instance),
     sidecars.map(({ atMs: _atMs, types: _types, ...sidecar }) => sidecar),
     problems,

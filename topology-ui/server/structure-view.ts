@@ -1,4 +1,4 @@
-import type { LiveRevision } from '@dotline/control-plane/revision-store';
+import type { LiveRevision, RollbackNote } from '@dotline/control-plane/revision-store';
 import type { Sidecar } from '@dotline/control-plane/sidecar-store';
 import type { Edge } from '@dotline/model/edge';
 import type { Instance } from '@dotline/model/instance';
@@ -9,6 +9,7 @@ import type {
   InstanceView,
   ObjectiveView,
   RevisionView,
+  RollbackView,
   ServiceView,
   SidecarView,
 } from './api.js';
@@ -19,13 +20,26 @@ import { NO_TRAFFIC, type TrafficViews } from './traffic-view.js';
 export type LiveStructure = MeshStructure & { readonly live: LiveRevision };
 
 /** The live revision as the API shows it. */
-export function revisionView({ revision, enforcedInMs }: LiveRevision): RevisionView {
+export function revisionView(live: LiveRevision): RevisionView {
+  const { revision, enforcedInMs, rollback, liveSinceMs } = live;
   return {
     id: revision.id,
     commit: revision.commit ?? null,
     createdAtMs: revision.createdAtMs,
     enforcedInMs: enforcedInMs ?? null,
+    rollback:
+      rollback === undefined
+        ? null
+        : { ...rollbackView(rollback, liveSinceMs), pinned: rollback.pinned },
   };
+}
+
+/** A rollback as the API shows it. */
+export function rollbackView(
+  { fromId, fromCommit, actor, reason }: RollbackNote,
+  atMs: number,
+): RollbackView {
+  return { from: fromId, fromCommit: fromCommit ?? null, by: actor, reason, atMs };
 }
 
 /** One for each registered instance, whether or not its sidecar was ever seen. */

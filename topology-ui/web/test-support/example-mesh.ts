@@ -112,6 +112,7 @@ export function exampleGraph(): GraphView {
       commit: '4be2c1f09d7785aa21c0de53f1b6a7e0c9d4f812',
       createdAtMs: Date.now() - 780_000,
       enforcedInMs: 412,
+      rollback: null,
     },
     teams: teams.map(([name, colour]): TeamView => ({ name, colour, contact: `#${name}` })),
     services: services.map((row, index) => exampleService(row, index)),
