@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { RolloutState } from './rollout-store.js';
 
 /** The last time that a revision went live. */
 export interface FoundRollout {
@@ -8,6 +9,8 @@ export interface FoundRollout {
   readonly isLive: boolean;
   /** Whether every sidecar has acknowledged it. */
   readonly isEnforced: boolean;
+  /** Of its way in waves; `undefined` when it went to all at once. */
+  readonly state: RolloutState | undefined;
 }
 
 /** Characters that a name needs at least, so that it is not met by chance. */
@@ -21,7 +24,7 @@ export async function findRollout(pool: pg.Pool, name: string): Promise<FoundRol
   const isHex = new RegExp(`^[0-9a-f]{${NAME_LENGTH_MIN},40}$`).test(name);
   if (name !== 'live' && !isHex) return undefined;
   const { rows } = await pool.query<Row>(
-    `select o.id, o.revision_id, o.previous_id, o.enforced_at, l.rollout_id is not null as is_live
+    `select o.id, o.revision_id, o.previous_id, o.enforced_at, o.state, l.rollout_id is not null as is_live
        from control_plane.rollouts o
        join control_plane.revisions r on r.id = o.revision_id
        left join control_plane.live l on l.rollout_id = o.id
@@ -38,6 +41,7 @@ export async function findRollout(pool: pg.Pool, name: string): Promise<FoundRol
       previousId: row.previous_id ?? undefined,
       isLive: row.is_live,
       isEnforced: row.enforced_at !== null,
+      state: row.state ?? undefined,
     }
   );
 }
@@ -47,5 +51,6 @@ interface Row {
   readonly revision_id: string;
   readonly previous_id: string | null;
   readonly enforced_at: Date | null;
+  readonly state: RolloutState | null;
   readonly is_live: boolean;
 }

@@ -6,6 +6,7 @@ import {
   readLiveRevision,
   readRollouts,
 } from '@dotline/control-plane/revision-store';
+import { type RolloutRecord, readLastRollout } from '@dotline/control-plane/rollout-store';
 import { readSidecars, type Sidecar } from '@dotline/control-plane/sidecar-store';
 import type { Problem } from '@dotline/model/mesh-error';
 import { type ObjectiveStatus, readObjectiveStatuses } from '@dotline/slo/objective-status-store';
@@ -16,6 +17,8 @@ export interface MeshStructure {
   readonly live: LiveRevision | undefined;
   readonly instances: readonly RegisteredInstance[];
   readonly sidecars: readonly Sidecar[];
+  /** The last that runs or ran in waves, or was stopped. */
+  readonly rollout: RolloutRecord | undefined;
   readonly problems: readonly Problem[];
   readonly objectives: readonly ObjectiveStatus[];
 }
@@ -28,14 +31,22 @@ export class MeshStructureReader {
 
   /** @throws the error of PostgreSQL, or of the connection */
   async read(): Promise<MeshStructure> {
-    const [live, instances, sidecars, problems, objectives] = await Promise.all([
+    const [live, instances, sidecars, rollout, problems, objectives] = await Promise.all([
       this.#readLive(),
       readInstances(this.pool),
       readSidecars(this.pool),
+      readLastRollout(this.pool),
       readMeshProblems(this.pool),
       this.#readObjectives(),
     ]);
-    return { live, instances, sidecars, problems: problems?.problems ?? [], objectives };
+    return {
+      live,
+      instances,
+      sidecars,
+      rollout,
+      problems: problems?.problems ?? [],
+      objectives,
+    };
   }
 
   async #readLive(): Promise<LiveRevision | undefined> {
@@ -73,6 +84,7 @@ export function pictureKey({
   live,
   instances,
   sidecars,
+  rollout,
   problems,
   objectives,
 }: MeshStructure): string {
@@ -80,6 +92,7 @@ export function pictureKey({
     live?.rolloutId,
     live?.enforcedInMs,
     live?.rollback?.pinned,
+    rollout,
     instances.map(({ instance }) => instance),
     sidecars.map(({ atMs: _atMs, types: _types, ...sidecar }) => sidecar),
     problems,

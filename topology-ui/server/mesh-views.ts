@@ -1,5 +1,6 @@
 import type { GraphView, StatusView, TeamView, TrafficUpdate } from './api.js';
 import type { MeshStructure } from './mesh-structure.js';
+import { currentRollout } from './rollout-view.js';
 import {
   edgeViews,
   type LiveStructure,
@@ -28,6 +29,7 @@ export function graphView(
     edges: edgeViews(structure, traffic),
     denials: traffic.denials,
     problems: structure.problems,
+    rollout: currentRollout(structure.rollout, structure.live),
     trafficProblem,
   };
 }
@@ -59,14 +61,17 @@ export function statusView(
   const live = structure?.live;
   const sidecars = structure === undefined ? [] : sidecarViews(structure);
   const problems = structure?.problems ?? [];
+  const rollout = currentRollout(structure?.rollout, live);
   return {
     mesh: live?.revision.mesh.name ?? '',
     revision: live === undefined ? null : revisionView(live),
     sidecars,
     problems,
+    rollout,
     converged:
       live !== undefined &&
       problems.length === 0 &&
+      rollout === null &&
       sidecars.every(({ holdsLiveRevision }) => holdsLiveRevision) &&
       // Before the first instance registers nothing is enforced yet.
       (sidecars.length > 0 || live.revision.mesh.services.length === 0),

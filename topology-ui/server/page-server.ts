@@ -73,7 +73,13 @@ export class PageServer {
     const shadow = shadowRoutes(database, this.#structure, clickhouse);
     const records = recordRoutes(database);
     const api = apiRoutes(picture, enforcement, this.#events);
-    this.app = this.#makeApp([records, changes, usage, shadow, api], metrics, pageDirectory, log);
+    const rollout = rolloutRoutes(this.#structure);
+    this.app = this.#makeApp(
+      [records, changes, usage, shadow, rollout, api],
+      metrics,
+      pageDirectory,
+      log,
+    );
   }
 
   /** Begins to read. */

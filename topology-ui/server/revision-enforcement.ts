@@ -5,6 +5,7 @@ import type pg from 'pg';
 import type { EnforcementView } from './api.js';
 import { ApiError, unavailable } from './api-error.js';
 import type { MeshStructure } from './mesh-structure.js';
+import { currentRollout, rolloutView } from './rollout-view.js';
 import { laggingView, sidecarDetails } from './sidecar-detail.js';
 import type { StructureFeed } from './structure-feed.js';
 
@@ -35,7 +36,8 @@ export class RevisionEnforcement {
     for (;;) {
       const seen = this.structure.changes;
       const view = await this.#view(name);
-      if (view.state === 'enforced' || view.state === 'superseded' || signal.aborted) return view;
+      if (view.state !== 'pending' && view.state !== 'unknown') return view;
+      if (signal.aborted) return view;
       await this.structure.changedSince(seen, signal);
     }
   }
@@ -52,10 +54,18 @@ export class RevisionEnforcement {
       live: current.live?.revision.id ?? null,
       touched: 0,
       lagging: [],
+      rollout: null,
       problems: current.problems,
     };
     if (rollout === undefined) return view;
-    if (!rollout.isLive) {
+    const waves = current.rollout;
+    if (name === 'live' && waves?.state === 'rolled-back') {
+      const held = currentRollout(waves, current.live);
+      if (held !== null) return { ...view, state: 'rolled-back', rollout: held };
+    }
+    const own = waves?.rolloutId === rollout.rolloutId ? rolloutView(waves) : null;
+    if (rollout.state === 'rolled-back') return { ...view, state: 'rolled-back', rollout: own };
+    if (!rollout.isLive && rollout.state !== 'running') {
       return { ...view, state: rollout.isEnforced ? 'enforced' : 'superseded' };
     }
     // The structure may be a moment behind.
@@ -67,9 +77,11 @@ export class RevisionEnforcement {
     const lagging = touched.filter(({ holdsLiveRevision }) => !holdsLiveRevision).map(laggingView);
     return {
       ...view,
-      state: lagging.length === 0 ? 'enforced' : 'pending',
+      // A wave that has all sidecars is watched too.
+      state: lagging.length === 0 && rollout.state !== 'running' ? 'enforced' : 'pending',
       touched: touched.length,
       lagging,
+      rollout: own,
     };
   }
 

@@ -4,12 +4,14 @@ import { trafficProblem } from '../live/store.js';
 import { useStore } from '../live/store-context.js';
 import { plural } from '../view-model/format.js';
 import { rejectionGroups } from '../view-model/rejections.js';
+import { rolloutSummary } from '../view-model/rollout-summary.js';
 
 /** What is wrong in the mesh directory, what sidecars refuse, and what of the picture is missing. */
 export function ProblemsBanner() {
   const store = useStore();
   const graph = store.graph.value;
   const problems = graph?.problems ?? [];
+  const rollout = graph?.rollout ?? null;
   const refused = graph === null ? [] : rejectionGroups(graph);
   const refusing = new Set(refused.flatMap(({ sidecars }) => sidecars)).size;
   const traffic = trafficProblem(store);
@@ -24,6 +26,21 @@ export function ProblemsBanner() {
           </summary>
           <ProblemList problems={problems} />
         </details>
+      )}
+      {rollout !== null && rollout.reasons.length > 0 && (
+        <details class="banner danger" role="alert" open={true}>
+          <summary>{rolloutSummary(rollout)}</summary>
+          <ul>
+            {rollout.reasons.map((reason) => (
+              <li key={reason}>{reason}</li>
+            ))}
+          </ul>
+        </details>
+      )}
+      {rollout !== null && rollout.reasons.length === 0 && (
+        <p class="banner warning" role="status">
+          {rolloutSummary(rollout)}
+        </p>
       )}
       {refused.length > 0 && (
         <details class="banner danger" role="alert" open={refused.length <= 3}>

@@ -119,6 +119,7 @@ export function exampleGraph(): GraphView {
     edges: edgeViews,
     denials: exampleDenials(),
     problems: [],
+    rollout: null,
     trafficProblem: null,
   };
 }

@@ -158,6 +158,7 @@ export class ExamplePageServer {
         service.instances.map((instance) => instance.sidecar),
       ),
       problems: this.graph.problems,
+      rollout: this.graph.rollout,
       converged: this.graph.problems.length === 0,
       unavailable: [],
     };

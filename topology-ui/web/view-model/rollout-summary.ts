@@ -1,0 +1,22 @@
+import type { RolloutView } from '@dotline/topology-ui/api';
+
+/** What is to be known of a rollout in waves, in one sentence. */
+export function rolloutSummary(rollout: RolloutView): string {
+  const { revision, baseline, state, phase, wave, sidecars, order } = rollout;
+  const { moved, touched } = sidecars;
+  switch (state) {
+    case 'rolled-back':
+      return `Revision ${revision} was rolled back from wave ${wave} to ${baseline}. The mesh directory is held back until it changes.`;
+    case 'stopped':
+      return `The rollout of revision ${revision} is stopped.`;
+    default: {
+      const doing =
+        phase === 'paused'
+          ? `was paused by ${order?.by ?? 'somebody'}`
+          : phase === 'watching'
+            ? 'is watched'
+            : 'is on its way';
+      return `Revision ${revision} ${doing} in wave ${wave}: ${moved} of the ${touched} sidecars that it touches.`;
+    }
+  }
+}
