@@ -12,6 +12,7 @@ import { RepositoryError } from '@dotline/mesh-repository/repository-error';
 import { loadMesh } from '@dotline/model/load-mesh';
 import { MeshError } from '@dotline/model/mesh-error';
 import { OpaError } from '@dotline/policies/opa-error';
+import { BranchError } from '@dotline/policies/prune-branch';
 import { down } from '@dotline/runner/down';
 import { MachineError } from '@dotline/runner/machine-check';
 import { meshFolders } from '@dotline/runner/mesh-state';
@@ -37,6 +38,7 @@ import { parseDuration } from './duration.js';
 import { ExitCode } from './exit-code.js';
 import { explainAnswer } from './explain-answer.js';
 import { gitCommands } from './git-commands.js';
+import { leastPrivilegeCommands } from './least-privilege-commands.js';
 import { ApiError, readApi, UnavailableError } from './page-server-client.js';
 import { policyTestAnswer } from './policy-answer.js';
 import { policyCheckAnswer } from './policy-check-answer.js';
@@ -44,6 +46,7 @@ import { policyFormatAnswer } from './policy-format-answer.js';
 import { policyShadowCommands } from './policy-shadow-commands.js';
 import { oneProxyStatusAnswer, proxyStatusAnswer } from './proxy-status-answer.js';
 import { resolveAddress } from './resolve-address.js';
+import { TargetError } from './target-error.js';
 import { waitAnswer } from './wait.js';
 
 interface ReadOptions {
@@ -239,6 +242,11 @@ command(
     show(options, policyDiffAnswer(result, options.markdown ? 'markdown' : 'text'));
   });
 
+leastPrivilegeCommands({
+  command: (name, description) => command(name, description, policy),
+  show,
+});
+
 gitCommands(program);
 
 policyShadowCommands(policy, { command, durationMs, show });
@@ -356,7 +364,11 @@ function parsePort(text: string): number {
 /** The one place where errors become a line and an exit code. */
 function reportError(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
-  if (error instanceof GitRefError) {
+  if (
+    error instanceof GitRefError ||
+    error instanceof BranchError ||
+    error instanceof TargetError
+  ) {
     console.error(error.message);
     return ExitCode.usage;
   }

@@ -1,0 +1,90 @@
+import { ensureBinary } from '@dotline/local-parts/binary';
+import { opaSource } from '@dotline/local-parts/opa';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Answer } from './commands.js';
+
+/** Hourly counts are kept so long. */
+const WINDOW_DAYS_MAX = 400;
+
+interface UsageCommandOptions {
+  readonly mesh: string;
+  readonly address?: string;
+  readonly json?: boolean;
+  readonly days: number;
+  readonly team?: string;
+}
+
+/** What the program gives its commands. */
+export interface CommandTools {
+  /** Makes a command with the options that all share. */
+  readonly command: (name: string, description: string) => Command;
+  readonly show: (
+    options: { readonly mesh: string; readonly json?: boolean },
+    answer: Answer,
+  ) => void;
+}
+
+/** `dotline policy unused | suggest | prune`. */
+export function leastPrivilegeCommands({ command, show }: CommandTools): void {
+  usageCommand(
+    command,
+    'unused',
+    'What is allowed and had no traffic for days; exit code 1 when there is something',
+    30,
+  ).action(async (options: UsageCommandOptions) => {
+    const { policyUnused } = await import('./policy-unused.js');
+    const { policyUnusedAnswer } = await import('./policy-unused-answer.js');
+    show(options, policyUnusedAnswer(await policyUnused(options)));
+  });
+  usageCommand(
+    command,
+    'prune',
+    'Make a branch without the rules that nobody used; the working directory is left alone',
+    30,
+  )
+    .option('--branch <name>', 'its name; by default prune-unused-<date>')
+    .action(async (options: UsageCommandOptions & { readonly branch?: string }) => {
+      const { policyPrune } = await import('./policy-prune.js');
+      const { policyPruneAnswer } = await import('./policy-prune-answer.js');
+      const opa = await ensureBinary(opaSource);
+      show(options, policyPruneAnswer(await policyPrune({ ...options, opaPath: opa.path })));
+    });
+  usageCommand(
+    command,
+    'suggest',
+    'Rules for what was denied, and narrower ones for what is granted too widely, ready to paste',
+    7,
+  )
+    .option('--all', 'rules for all that was observed, in place of those there are')
+    .option('--out <directory>', 'write a file for each team, below policies/teams/')
+    .action(
+      async (options: UsageCommandOptions & { readonly all?: boolean; readonly out?: string }) => {
+        const { policySuggest } = await import('./policy-suggest.js');
+        const { policySuggestAnswer } = await import('./policy-suggest-answer.js');
+        const opa = await ensureBinary(opaSource);
+        show(options, policySuggestAnswer(await policySuggest({ ...options, opaPath: opa.path })));
+      },
+    );
+}
+
+function usageCommand(
+  command: CommandTools['command'],
+  name: string,
+  description: string,
+  standardDays: number,
+): Command {
+  return command(name, description)
+    .addOption(
+      new Option('--days <number>', 'days of traffic to look at')
+        .argParser(windowDays)
+        .default(standardDays),
+    )
+    .option('--team <team>', 'only what concerns this team');
+}
+
+function windowDays(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > WINDOW_DAYS_MAX)
+    throw new InvalidArgumentError(`a number of days is from 1 to ${WINDOW_DAYS_MAX}`);
+  return value;
+}
