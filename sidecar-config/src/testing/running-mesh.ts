@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Edge } from '@dotline/model/edge';
 import type { Instance } from '@dotline/model/instance';
 import type { Mesh } from '@dotline/model/mesh';
+import type { RequestPolicy } from '@dotline/model/request-policy';
 import { makeRevision, type Revision } from '@dotline/model/revision';
 import { platformSpiffeId } from '@dotline/model/spiffe-id';
 import { SnapshotCache, XdsServer } from 'envoy-control-plane-ts';
@@ -76,9 +77,12 @@ export class RunningMesh {
     return running;
   }
 
-  /** Makes a revision with these edges the live one. */
-  publish(edges: readonly Edge[]): Revision {
-    this.#revision = makeRevision({ mesh: this.mesh, edges, createdAtMs: 0 }, this.#revision);
+  /** Makes a revision with these edges, and these policies about single requests, the live one. */
+  publish(edges: readonly Edge[], requestPolicies: readonly RequestPolicy[] = []): Revision {
+    this.#revision = makeRevision(
+      { mesh: this.mesh, edges, requestPolicies, createdAtMs: 0 },
+      this.#revision,
+    );
     this.#push();
     return this.#revision;
   }

@@ -1,0 +1,38 @@
+import { logs, SeverityNumber } from '@opentelemetry/api-logs';
+import { placeText, type Verdict } from './decision.js';
+import type { DecisionListener } from './request-authorizer.js';
+
+/**
+ * Each decision as a log record, which the collector makes a row of `request_decisions`. It says which rule of whom
+ * decided about which operation, and nothing that the request or its token said.
+ */
+export const logDecision: DecisionListener = ({ verdict, request, responsible, latencyUs }) => {
+  logs.getLogger('dotline.request-decisions').emit({
+    severityNumber: verdict.outcome === 'undecided' ? SeverityNumber.WARN : SeverityNumber.INFO,
+    timestamp: Date.now(),
+    body: `${request.operation} ${verdict.outcome}`,
+    attributes: {
+      decision: verdict.outcome,
+      reason: reasonOf(verdict),
+      rule: ruleOf(verdict, responsible),
+      team: responsible?.team ?? '',
+      caller: request.caller,
+      callee: request.callee,
+      operation: request.operation,
+      policy: request.policy,
+      revision: request.revision,
+      latency_us: latencyUs,
+      trace_id: request.traceId,
+    },
+  });
+};
+
+function reasonOf(verdict: Verdict): string {
+  return verdict.outcome === 'allowed' ? (verdict.rule.title ?? '') : verdict.reason;
+}
+
+/** The rule that allowed it, else the one that has it decided. */
+function ruleOf(verdict: Verdict, responsible: Parameters<DecisionListener>[0]['responsible']) {
+  const rule = verdict.outcome === 'allowed' ? verdict.rule : responsible?.rule;
+  return rule === undefined ? '' : placeText(rule);
+}

@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { IdentityFolder } from '@dotline/collectors/peer/identity';
+import { listenHttp } from '@dotline/platform-process/listen-http';
+import { createLog } from '@dotline/platform-process/log';
+import { settingsOrExit } from '@dotline/platform-process/settings';
+import { stopSignal } from '@dotline/platform-process/stop-signal';
+import { startTelemetry } from '@dotline/platform-process/telemetry';
+import { AuthorizationServer } from './authorization-server.js';
+import { AuthorizerMetrics } from './authorizer-metrics.js';
+import { logDecision } from './decision-log.js';
+import { LoadedPolicies } from './loaded-policies.js';
+import { operationsServer } from './operations-server.js';
+import { PolicySource } from './policy-source.js';
+import { RequestAuthorizer } from './request-authorizer.js';
+import { readSettings } from './settings.js';
+
+const STOP_MS = 2_000;
+
+const settings = settingsOrExit(readSettings);
+const stop = stopSignal();
+const log = createLog('authorizer', settings.logLevel);
+
+const identity = await IdentityFolder.open(settings.identityDirectory, (error) =>
+  log.error({ err: error }, 'the identity cannot be read; the last one serves on'),
+);
+const source = new PolicySource({
+  controlPlaneUrl: settings.controlPlaneUrl,
+  caBundle: settings.caBundle,
+  directory: settings.policyDirectory,
+});
+const policies = new LoadedPolicies(source);
+const metrics = new AuthorizerMetrics(() => policies.size);
+const authorizer = new RequestAuthorizer(policies, (decision) => {
+  metrics.decided(decision);
+  logDecision(decision);
+});
+
+let lastReason: string | undefined;
+const server = new AuthorizationServer(authorizer, identity, (error) => {
+  // One line for each new reason: under load there is one such request after the other.
+  if (error.message !== lastReason) log.warn({ reason: error.message }, 'a request is undecided');
+  lastReason = error.message;
+});
+await server.listen(settings.socket);
+const operations = operationsServer(metrics.registry);
+const port = await listenHttp(operations, settings.http.host, settings.http.port);
+log.info({ socket: settings.socket, port }, 'listening');
+const telemetry = startTelemetry({
+  service: 'dotline-authorizer',
+  log,
+  registry: metrics.registry,
+});
+
+if (!stop.aborted) await once(stop, 'abort');
+await Promise.race([server.close(), sleep(STOP_MS)]);
+server.closeNow();
+policies.close();
+source.close();
+identity.close();
+operations.close();
+operations.closeAllConnections();
+await telemetry.stop();
+log.info('stopped');
+process.exit(0);

@@ -1,0 +1,110 @@
+import { Worker } from 'node:worker_threads';
+import type { DecisionAnswer, DecisionPolicy, DecisionRequest } from './decision-worker.js';
+import { UndecidedError } from './undecided-error.js';
+
+/** Far more than a policy needs, far less than a sidecar waits. */
+const DECISION_MS_MAX = 100;
+/** Starting takes tens of milliseconds, on a machine with much else to do more. */
+const START_MS_MAX = 700;
+const WAITING_MAX = 256;
+/** In MiB, beside the policy's own memory. */
+const HEAP_MAX = 64;
+
+interface Waiting {
+  readonly request: DecisionRequest;
+  readonly resolve: (rules: readonly number[]) => void;
+  readonly reject: (error: UndecidedError) => void;
+}
+
+/**
+ * One policy in a thread of its own, asked one request after the other: a policy that never ends or takes all
+ * memory costs its team's requests their decision, and nobody else's. After such an end the next request starts anew.
+ */
+export class PolicyThread {
+  // Built code only: a thread cannot load TypeScript, and both `src` and `dist` find it here.
+  static readonly #script = new URL('../dist/decision-worker.js', import.meta.url);
+
+  readonly #queue: Waiting[] = [];
+  #worker: Worker | undefined;
+  #isReady = false;
+  #timer: NodeJS.Timeout | undefined;
+  #nextId = 0;
+  #closed = false;
+
+  constructor(private readonly policy: DecisionPolicy) {
+    this.#start();
+  }
+
+  /** The rules that allow a request, by index; none when it is refused. @throws UndecidedError */
+  decide(input: unknown): Promise<readonly number[]> {
+    if (this.#closed || this.#queue.length >= WAITING_MAX) {
+      const error = new UndecidedError('too many requests wait', `${this.#queue.length} do`);
+      return Promise.reject(error);
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ request: { id: this.#nextId++, input }, resolve, reject });
+      if (this.#worker === undefined) this.#start();
+      if (this.#isReady && this.#queue.length === 1) this.#askNext();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#end(new UndecidedError('policy is not here', 'the authorizer lets it go'));
+  }
+
+  #start(): void {
+    const worker = new Worker(PolicyThread.#script, {
+      workerData: this.policy,
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MAX },
+    });
+    this.#worker = worker;
+    this.#isReady = false;
+    worker.on('message', (answer: DecisionAnswer) => {
+      if (this.#worker === worker) this.#answered(answer);
+    });
+    worker.on('error', (error) => {
+      if (this.#worker === worker)
+        void this.#end(new UndecidedError('policy failed', error.message));
+    });
+    worker.unref();
+    this.#within(START_MS_MAX);
+  }
+
+  #answered(answer: DecisionAnswer): void {
+    clearTimeout(this.#timer);
+    if ('ready' in answer) {
+      this.#isReady = true;
+    } else {
+      const waiting = this.#queue.shift();
+      if ('rules' in answer) waiting?.resolve(answer.rules);
+      else waiting?.reject(new UndecidedError('policy failed', answer.error));
+    }
+    this.#askNext();
+  }
+
+  #askNext(): void {
+    const [next] = this.#queue;
+    if (next === undefined) return;
+    this.#worker?.postMessage(next.request);
+    this.#within(DECISION_MS_MAX);
+  }
+
+  #within(ms: number): void {
+    this.#timer = setTimeout(
+      () => void this.#end(new UndecidedError('policy takes too long', `more than ${ms} ms`)),
+      ms,
+    );
+    this.#timer.unref();
+  }
+
+  /** Ends the thread; whoever waits behind the request that ended it gets no decision either. */
+  async #end(error: UndecidedError): Promise<void> {
+    clearTimeout(this.#timer);
+    const worker = this.#worker;
+    this.#worker = undefined;
+    this.#isReady = false;
+    for (const { reject } of this.#queue.splice(0)) reject(error);
+    await worker?.terminate();
+  }
+}

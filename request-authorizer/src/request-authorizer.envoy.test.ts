@@ -1,0 +1,310 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Mesh } from '@dotline/model/mesh';
+import { platformSpiffeId } from '@dotline/model/spiffe-id';
+import { PolicyCompiler } from '@dotline/policies/compile-policies';
+import type { CompiledRequestPolicy } from '@dotline/policies/compiled-request-policy';
+import { authorizerSocket } from '@dotline/sidecar-config/sidecar-directory';
+import { eventually } from '@dotline/sidecar-config/testing/eventually';
+import { edgeOf, instanceOf, meshOf } from '@dotline/sidecar-config/testing/mesh';
+import type { RealSidecar } from '@dotline/sidecar-config/testing/real-sidecar';
+import { loopbackNetwork, RunningMesh } from '@dotline/sidecar-config/testing/running-mesh';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { RunningAuthorizer } from './testing/running-authorizer.js';
+import { TokenSigner } from './testing/token-issuer.js';
+
+jest.setTimeout(30_000);
+
+const ISSUER = 'https://accounts.test.example';
+const FILE = 'policies/teams/identity/requests.rego';
+const RULES = `package mesh.teams.identity
+
+# METADATA
+# title: A profile is its owner's
+request_rules contains {"operation": "profile.get"}
+
+request_rules contains {"operation": "profile.search", "fail": "open"}
+
+request_rules contains {"operation": "profile.slow"}
+
+# METADATA
+# title: Riders read their own profile
+allow_request if {
+	input.operation == "profile.get"
+	input.claims.sub == input.parameters.account
+}
+
+allow_request if {
+	input.operation == "profile.search"
+	input.caller == "app"
+	count(input.query.name) == 1
+	input.headers["x-client-version"] == "2"
+	not input.headers.authorization
+	input.time_ms > 1700000000000
+}
+
+allow_request if {
+	input.operation == "profile.slow"
+	every a in numbers.range(1, 3000) {
+		every b in numbers.range(1, 3000) { a * b > 0 }
+	}
+}
+`;
+
+const issuer = new TokenSigner(ISSUER);
+const keysOperation = 'issuer.keys';
+const mesh: Mesh = {
+  ...meshOf({
+    app: { team: 'riders', operations: {} },
+    profile: {
+      team: 'identity',
+      operations: {
+        get: 'GET /v1/profiles/{account}',
+        save: 'PUT /v1/profiles/{account}',
+        search: 'GET /v1/profiles',
+        slow: 'GET /slow-policy',
+      },
+    },
+    issuer: { team: 'identity', operations: { keys: 'GET /keys' } },
+  }),
+  tokenIssuers: [
+    { issuer: ISSUER, audiences: ['mesh'], keys: { kind: 'text', jwks: issuer.jwks } },
+    // Nobody here has an edge to its keys, so nobody believes it.
+    {
+      issuer: 'https://elsewhere.example',
+      audiences: ['mesh'],
+      keys: { kind: 'operation', operation: keysOperation },
+    },
+  ],
+};
+const edges = [edgeOf('app', 'profile', ['get', 'save', 'search', 'slow'])];
+const own = '/v1/profiles/ada';
+
+let directory: string;
+let compiler: PolicyCompiler;
+let running: RunningMesh;
+let authorizer: RunningAuthorizer;
+let app: RealSidecar;
+
+async function compile(rules: string): Promise<readonly CompiledRequestPolicy[]> {
+  await writeFile(join(directory, FILE), rules);
+  return (await compiler.compile({ ...mesh, directory })).requestPolicies;
+}
+
+async function publish(rules: string): Promise<void> {
+  const policies = await compile(rules);
+  authorizer.serve(policies);
+  running.publish(
+    edges,
+    policies.map(({ document: _, ...policy }) => policy),
+  );
+}
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'request-rules-'));
+  await mkdir(join(directory, 'policies/teams/identity'), { recursive: true });
+  compiler = new PolicyCompiler({
+    opaPath: process.env.OPA_PATH ?? 'opa',
+    cacheDirectory: join(directory, 'cache'),
+  });
+  const at = loopbackNetwork();
+  const instances = [
+    instanceOf('app', at(1)),
+    instanceOf('profile', at(2)),
+    instanceOf('issuer', at(3)),
+  ];
+  running = await RunningMesh.start({ mesh, instances, edges, absent: ['issuer-1'] });
+  app = running.sidecar('app-1');
+  authorizer = await RunningAuthorizer.start({
+    socket: authorizerSocket(running.runDirectory),
+    identity: await running.authority.issue(platformSpiffeId(mesh.trustDomain, 'authorizer')),
+  });
+  await publish(RULES);
+  await eventually('the rules to be in force', async () =>
+    (await app.call('GET', 'profile', own)).status === 403 ? true : undefined,
+  );
+}, 60_000);
+
+afterAll(async () => {
+  await authorizer?.stop();
+  await running?.stop();
+  await compiler?.close();
+  if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+}, 20_000);
+
+function get(path: string, token?: string, headers: Record<string, string> = {}) {
+  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return app.call('GET', 'profile', path, { headers: { ...headers, ...authorization } });
+}
+
+describe('a request that a team decides', () => {
+  it('is let through when a rule allows it, with its token', async () => {
+    const token = issuer.token({ sub: 'ada' });
+    const answer = await get(`${own}?x=1`, token);
+    expect(answer.status).toBe(200);
+    expect(JSON.parse(answer.body).headers.authorization).toBe(`Bearer ${token}`);
+    expect((await get('/v1/profiles/a%64a', token)).status).toBe(200);
+  });
+
+  it('is refused with the rule and whom to ask', async () => {
+    const answer = await get(`${own}?secret=1`, issuer.token({ sub: 'bob' }));
+    expect(answer.status).toBe(403);
+    expect(answer.headers['content-type']).toBe('application/json');
+    expect(JSON.parse(answer.body)).toEqual({
+      error: 'denied by policy',
+      reason: 'team identity decides each profile.get, and no rule allows this one',
+      caller: 'app',
+      callee: 'profile',
+      operation: 'profile.get',
+      method: 'GET',
+      path: own,
+      team: 'identity',
+      rule: `${FILE}:5`,
+      policy: expect.stringMatching(/^[0-9a-f]{12}$/),
+      ask: ['100% #identity'],
+    });
+  });
+
+  it('is decided without a token too', async () => {
+    const answer = await get(own);
+    expect(answer.status).toBe(403);
+    expect(JSON.parse(answer.body).reason).toContain('without a token');
+  });
+
+  // 403 is Envoy's word for a valid token that is meant for others.
+  it.each<[what: string, token: () => string, status?: number]>([
+    ['that has expired', () => issuer.token({ sub: 'ada', exp: 1_700_000_000 })],
+    ['that never expires', () => issuer.token({ sub: 'ada', exp: undefined })],
+    ['for others', () => issuer.token({ sub: 'ada', aud: 'elsewhere' }), 403],
+    ['of somebody else', () => new TokenSigner(ISSUER).token({ sub: 'ada' })],
+    [
+      'of an issuer that is not believed',
+      () => new TokenSigner('https://elsewhere.example').token({ sub: 'ada' }),
+    ],
+    ['without signature', () => issuer.token({ sub: 'ada' }).replace(/\.[^.]*$/, '.')],
+    ['that is none', () => 'open-sesame'],
+  ])('is refused with a token %s', async (_, token, status = 401) => {
+    const answer = await get(own, token());
+    expect(answer.status).toBe(status);
+    expect(JSON.parse(answer.body)).toMatchObject({
+      error: 'token refused',
+      callee: 'profile',
+      ask: ['100% #identity'],
+    });
+  });
+
+  it('can be decided by caller, query, headers and time, never by secrets', async () => {
+    const search = (path: string, headers: Record<string, string>) =>
+      get(path, issuer.token({ sub: 'ada' }), headers).then(({ status }) => status);
+    const version = { 'x-client-version': '2' };
+    expect(await search('/v1/profiles?name=a', { ...version, cookie: 'a=b' })).toBe(200);
+    expect(await search('/v1/profiles?name=a&name=b', version)).toBe(403);
+    expect(await search('/v1/profiles?name=a', {})).toBe(403);
+  });
+
+  it('is not one of another operation', async () => {
+    expect((await app.call('PUT', 'profile', own)).status).toBe(200);
+  });
+});
+
+describe('the log of decisions', () => {
+  it('says who decided what by which rule, and nothing of the token', async () => {
+    await get(own, issuer.token({ sub: 'ada', email: 'ada@example.com' }));
+    const exported = await eventually('the decision in the log', async () => {
+      const all = authorizer.collector.received('logs');
+      return all.includes('Riders read their own profile') ? all : undefined;
+    });
+    expect(exported).toContain(`${FILE}:13`);
+    expect(exported).toContain('profile.get');
+    expect(exported).not.toContain('ada@example.com');
+  });
+
+  // A decision takes half a millisecond; the bound leaves room for a machine with other work.
+  it('is beside counts, and a decision takes little time', async () => {
+    const token = issuer.token({ sub: 'ada' });
+    const taken = async (bound: string) => {
+      const text = await authorizer.metrics();
+      const line = new RegExp(
+        `^dotline_authorizer_decision_seconds_bucket{le="${bound}"} (\\d+)`,
+        'm',
+      );
+      return Number(line.exec(text)?.[1]);
+    };
+    const before = { fast: await taken('0.0025'), all: await taken('\\+Inf') };
+    for (let count = 0; count < 100; count += 1) await get(own, token);
+    const fast = (await taken('0.0025')) - before.fast;
+    expect((await taken('\\+Inf')) - before.all).toBe(100);
+    expect(fast).toBeGreaterThan(50);
+    expect(await authorizer.metrics()).toMatch(
+      /decisions_total\{team="identity",outcome="allowed",reason=""\} \d{3}/,
+    );
+  });
+});
+
+describe('a change of the rules', () => {
+  it('is in force within a second, with no connection drained', async () => {
+    const token = issuer.token({ sub: 'bob', role: 'support' });
+    const profile = running.sidecar('profile-1');
+    expect((await get(own, token)).status).toBe(403);
+    const changed = RULES.replace('input.claims.sub ==', 'input.claims.role == "support" #');
+    const policies = await compile(changed);
+    authorizer.serve(policies);
+    const connections = await profile.stat('http.inbound.downstream_cx_total');
+    const startMs = performance.now();
+    running.publish(
+      edges,
+      policies.map(({ document: _, ...policy }) => policy),
+    );
+    await eventually('the new rule to be in force', async () =>
+      (await get(own, token)).status === 200 ? true : undefined,
+    );
+    expect(performance.now() - startMs).toBeLessThan(1000);
+    await publish(RULES);
+    await eventually('the old rule to be in force', async () =>
+      (await get(own, token)).status === 403 ? true : undefined,
+    );
+    expect(await profile.stat('http.inbound.downstream_cx_total')).toBe(connections);
+    expect(await profile.stat('listener_manager.listener_modified')).toBe(0);
+    expect(running.nacks).toEqual([]);
+  });
+});
+
+describe('a request that nobody can decide', () => {
+  const token = () => issuer.token({ sub: 'ada' });
+  const search = () => get('/v1/profiles?name=a&name=b');
+
+  it('is refused when the policy takes too long, and others are not held up', async () => {
+    const slow = get('/slow-policy');
+    const answer = await slow;
+    expect(answer.status).toBe(503);
+    expect(JSON.parse(answer.body)).toMatchObject({
+      error: 'not decided',
+      operation: 'profile.slow',
+      ask: ['100% #identity'],
+    });
+    await eventually('the others', async () =>
+      (await get(own, token())).status === 200 ? true : undefined,
+    );
+  });
+
+  it('is refused or let through, as its rule says, while the authorizer is away', async () => {
+    expect((await search()).status).toBe(403);
+    await authorizer.kill();
+    const refused = await get(own, token());
+    expect(refused.status).toBe(503);
+    expect(JSON.parse(refused.body)).toMatchObject({
+      error: 'not decided',
+      operation: 'profile.get',
+    });
+    expect((await search()).status).toBe(200);
+    expect((await get(own, 'open-sesame')).status).toBe(401);
+    // What it had it still has, control plane or not.
+    authorizer.forget();
+    await authorizer.restart();
+    await eventually('decisions again', async () =>
+      (await get(own, token())).status === 200 ? true : undefined,
+    );
+    expect((await search()).status).toBe(403);
+  });
+});
