@@ -1,6 +1,13 @@
 import { formatProblem } from '@dotline/model/mesh-error';
-import type { EdgeView, ObjectiveView, ServiceView, StatusView } from '@dotline/topology-ui/api';
+import type {
+  EdgeView,
+  LiveRollbackView,
+  ObjectiveView,
+  ServiceView,
+  StatusView,
+} from '@dotline/topology-ui/api';
 import colours from 'picocolors';
+import { actorText } from './audit-log-answer.js';
 import { ExitCode } from './exit-code.js';
 import {
   milliseconds,
@@ -11,6 +18,7 @@ import {
   table,
   trafficCells,
 } from './format.js';
+import { rolloutLines } from './rollout-lines.js';
 
 /** What one command says: text for a person, a value for a machine, an exit code for a script. */
 export interface Answer {
@@ -27,7 +35,9 @@ export function statusAnswer(status: StatusView): Answer {
     status.revision === null
       ? colours.red('no revision is live yet')
       : revisionLine(status.revision),
+    ...(status.revision?.rollback ? [rollbackLine(status.revision.rollback)] : []),
     `${status.sidecars.length - lagging.length} of ${status.sidecars.length} sidecars hold it`,
+    ...(status.rollout === null ? [] : rolloutLines(status.rollout, Date.now())),
     ...lagging.map((sidecar) =>
       colours.yellow(
         `  ${sidecar.instance}: ${sidecar.connected ? `holds ${sidecar.revision ?? 'nothing yet'}` : 'not connected'}`,
@@ -53,6 +63,14 @@ export function statusAnswer(status: StatusView): Answer {
     value: status,
     exitCode: status.converged ? ExitCode.ok : ExitCode.no,
   };
+}
+
+function rollbackLine({ from, by, reason, pinned }: LiveRollbackView): string {
+  const why = reason === '' ? '' : `: ${reason}`;
+  const held = pinned
+    ? '; held until the mesh directory changes or dotline rollback --release'
+    : '';
+  return colours.yellow(`rolled back from ${from} by ${actorText(by)}${why}${held}`);
 }
 
 /** `dotline services`. */

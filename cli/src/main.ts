@@ -46,6 +46,7 @@ import { policyFormatAnswer } from './policy-format-answer.js';
 import { policyShadowCommands } from './policy-shadow-commands.js';
 import { oneProxyStatusAnswer, proxyStatusAnswer } from './proxy-status-answer.js';
 import { resolveAddress } from './resolve-address.js';
+import { rollbackCommands } from './rollback-commands.js';
 import { TargetError } from './target-error.js';
 import { waitAnswer } from './wait.js';
 
@@ -250,6 +251,8 @@ leastPrivilegeCommands({
 gitCommands(program);
 
 policyShadowCommands(policy, { command, durationMs, show });
+
+rollbackCommands(program, { command, durationMs, answer });
 
 program
   .command('up')

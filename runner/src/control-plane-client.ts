@@ -14,7 +14,15 @@ const Staged = z.object({
   sidecars: z.number(),
 });
 const Unstaged = z.object({ stopped: z.string().nullable() });
+const RolledBack = z.object({
+  revision: z.string(),
+  from: z.string(),
+  endedRules: z.array(z.string()),
+});
+const Released = z.object({ released: z.boolean(), revision: z.string() });
 const REQUEST_TIMEOUT_MS = 5000;
+/** A mesh that is read anew may take some seconds. */
+const RELEASE_TIMEOUT_MS = 60_000;
 /** Sidecars are given what they judge by, and waited for. */
 const STAGE_TIMEOUT_MS = 30_000;
 
@@ -24,7 +32,8 @@ export class ControlPlaneError extends Error {
 
   constructor(
     readonly status: number,
-    reason: string,
+    /** Its own words. */
+    readonly reason: string,
   ) {
     super(`control plane: ${reason}`);
   }
@@ -65,6 +74,21 @@ export class ControlPlaneClient {
   async unstage(): Promise<string | null> {
     const answer = await this.#call('DELETE', '/v1/shadow', { timeoutMs: STAGE_TIMEOUT_MS });
     return Unstaged.parse(answer).stopped;
+  }
+
+  /** Makes an earlier revision live again. */
+  async rollBack(order: {
+    readonly revision?: string;
+    readonly reason?: string;
+    readonly by: string;
+  }): Promise<z.infer<typeof RolledBack>> {
+    return RolledBack.parse(await this.#call('POST', '/v1/rollback', { body: order }));
+  }
+
+  /** Ends a rollback; the answer comes when the mesh directory has been read again. */
+  async releaseRollback(by: string): Promise<z.infer<typeof Released>> {
+    const options = { body: { by }, timeoutMs: RELEASE_TIMEOUT_MS };
+    return Released.parse(await this.#call('POST', '/v1/rollback/release', options));
   }
 
   /** The live revision, or `undefined` while there is none yet; the same object until another is live. */
@@ -117,7 +141,7 @@ export class ControlPlaneClient {
     if (!response.ok && response.status !== 304)
       throw new ControlPlaneError(
         response.status,
-        text.slice(0, 500) || `status ${response.status}`,
+        text.trim().slice(0, 500) || `status ${response.status}`,
       );
     return text === '' ? undefined : JSON.parse(text);
   }

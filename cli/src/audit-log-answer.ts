@@ -1,0 +1,70 @@
+import type { AuditView } from '@dotline/topology-ui/api';
+import colours from 'picocolors';
+import type { Answer } from './commands.js';
+import { ExitCode } from './exit-code.js';
+import { shortened, table } from './format.js';
+
+type Entry = AuditView['entries'][number];
+
+/** `dotline audit log`: the newest last, as a log is read. */
+export function auditLogAnswer({ entries }: AuditView): Answer {
+  const rows = [...entries]
+    .reverse()
+    .map((entry) => [
+      String(entry.sequence),
+      entry.at.replace('T', ' ').slice(0, 19),
+      actorText(entry.actor),
+      entry.action,
+      subjectText(entry.subject),
+      detailsText(entry),
+    ]);
+  return {
+    text:
+      rows.length === 0
+        ? 'nothing'
+        : table(['entry', 'at (UTC)', 'by', 'what', 'of', 'details'], rows),
+    value: entries,
+    exitCode: ExitCode.ok,
+  };
+}
+
+/** Who did something, with how far that is known. */
+export function actorText({ kind, name }: Entry['actor']): string {
+  if (kind === 'committer') return name;
+  return kind === 'control-plane' ? 'control plane' : `${kind} ${name}`;
+}
+
+function subjectText({ revision, commit, instance }: Entry['subject']): string {
+  const of = [revision, commit === undefined ? undefined : `(${commit.slice(0, 10)})`, instance];
+  return of.filter((part) => part !== undefined).join(' ') || '-';
+}
+
+/** What is most worth knowing; `--json` has all. */
+function detailsText({ action, details }: Entry): string {
+  const text = (name: string) => (details[name] === undefined ? '' : String(details[name]));
+  switch (action) {
+    case 'revision-published':
+      return edgesText(
+        Number(details.edgesAdded),
+        Number(details.edgesRemoved),
+        Number(details.edgesChanged),
+      );
+    case 'revision-enforced':
+      return `on ${text('sidecars')} sidecars in ${(Number(details.tookMs) / 1000).toFixed(1)} s`;
+    case 'revision-rolled-back':
+      return `from ${text('from')}${details.reason ? `: ${text('reason')}` : ''}`;
+    case 'rollback-ended':
+      return `by ${text('by')}`;
+    case 'mesh-refused':
+      return `${text('number')} problems`;
+    default: {
+      const reason = details.reason ?? details.claimedService;
+      return reason === undefined ? '' : colours.dim(shortened(String(reason)));
+    }
+  }
+}
+
+/** Such as `+2 -1 ~1 edges`. */
+export function edgesText(added: number, removed: number, changed: number): string {
+  return `+${added} -${removed}${changed > 0 ? ` ~${changed}` : ''} edges`;
+}

@@ -1,0 +1,122 @@
+import type { AuditView, RevisionsView } from '@dotline/topology-ui/api';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { auditLogAnswer } from './audit-log-answer.js';
+import { parseSince } from './audit-since.js';
+import { auditVerifyAnswer } from './audit-verify.js';
+import type { Answer } from './commands.js';
+import { readApi } from './page-server-client.js';
+import { revisionsAnswer } from './revisions-answer.js';
+
+const LIMIT_MAX = 500;
+
+interface Options {
+  readonly mesh: string;
+  readonly address?: string;
+  readonly json?: boolean;
+}
+
+/** `dotline rollback | revisions | audit log | audit verify`. */
+export function rollbackCommands(
+  program: Command,
+  tools: {
+    /** Makes a command with the options that all share. */
+    readonly command: (name: string, description: string, parent?: Command) => Command;
+    readonly durationMs: (text: string) => number;
+    readonly answer: (options: Options, ask: (address: string) => Promise<Answer>) => Promise<void>;
+  },
+): void {
+  const { command, durationMs, answer } = tools;
+  command(
+    'rollback',
+    'Make an earlier revision live again, without touching the mesh directory; exit code 0 once it is enforced',
+  )
+    .argument(
+      '[revision]',
+      'its id or commit (seven characters are enough); by default the one before',
+    )
+    .option('--reason <text>', 'why, for status and the audit log')
+    .option('--release', 'end a rollback: what the mesh directory has goes live again')
+    .addOption(
+      new Option('--for <duration>', 'wait for enforcement for at most so long')
+        .argParser(durationMs)
+        .default(30_000, '30s'),
+    )
+    .action(
+      async (
+        revision: string | undefined,
+        options: Options & {
+          readonly reason?: string;
+          readonly release?: boolean;
+          readonly for: number;
+        },
+      ) => {
+        if (options.release && (revision !== undefined || options.reason !== undefined))
+          program.error('error: --release stands alone');
+        const { releaseAnswer, rollbackAnswer } = await import('./rollback.js');
+        await answer(options, (address) =>
+          options.release
+            ? releaseAnswer(address, options)
+            : rollbackAnswer(address, revision, options),
+        );
+      },
+    );
+  command('revisions', 'Which revisions went live, newest first: when, whose, and how soon')
+    .addOption(limit(20))
+    .action((options: Options & { readonly limit: number }) =>
+      answer(options, async (address) =>
+        revisionsAnswer(
+          await readApi<RevisionsView>(address, `/api/revisions?limit=${options.limit}`),
+        ),
+      ),
+    );
+  const audit = program.command('audit').description('What happened to the mesh, hash-chained');
+  command('log', 'The latest entries of the audit log', audit)
+    .addOption(
+      new Option('--since <when>', 'a duration such as 2h or 30d, or a date').argParser(sinceMs),
+    )
+    .addOption(limit(50))
+    .action((options: Options & { readonly limit: number; readonly since?: number }) =>
+      answer(options, async (address) => {
+        const since = options.since === undefined ? '' : `&sinceMs=${options.since}`;
+        const path = `/api/audit?limit=${options.limit}${since}`;
+        return auditLogAnswer(await readApi<AuditView>(address, path));
+      }),
+    );
+  command(
+    'verify',
+    'Make every hash of the audit log again; exit code 1 names the first entry that is not as it was',
+    audit,
+  )
+    .addOption(
+      new Option('--head <hash>', 'a head noted earlier, which must be in the chain').argParser(
+        hash,
+      ),
+    )
+    .action((options: Options & { readonly head?: string }) =>
+      answer(options, (address) => auditVerifyAnswer(address, options.head)),
+    );
+}
+
+function limit(byDefault: number): Option {
+  return new Option('--limit <number>', 'so many at most')
+    .argParser((text: string) => {
+      const value = Number(text);
+      if (!Number.isInteger(value) || value < 1 || value > LIMIT_MAX)
+        throw new InvalidArgumentError(`a limit is from 1 to ${LIMIT_MAX}`);
+      return value;
+    })
+    .default(byDefault);
+}
+
+function sinceMs(text: string): number {
+  const since = parseSince(text, Date.now());
+  if (since === undefined)
+    throw new InvalidArgumentError('a duration such as 2h or 30d, or a date such as 2026-11-24');
+  return since;
+}
+
+function hash(text: string): string {
+  if (!/^[0-9a-f]{64}$/.test(text))
+    throw new InvalidArgumentError('a head is a hash of 64 hexadecimal digits');
+  return text;
+}
