@@ -63,11 +63,11 @@ export function gitCommands(program: Command): void {
       await installHooks(repository, options);
     });
   hook(group, 'pre-receive', async (options) => {
-    const { preReceive } = await import('./git-hook.js');
+    const { preReceive } = await import('./git-pre-receive.js');
     return preReceive(options);
   });
   hook(group, 'post-receive', async (options) => {
-    const { postReceive } = await import('./git-hook.js');
+    const { postReceive } = await import('./git-post-receive.js');
     return postReceive(options);
   });
 }

@@ -39,7 +39,7 @@ export async function tellEnforcement(
       await sleep(RETRY_MS);
       continue;
     }
-    const { state, revision, live, touched, lagging, problems } = view;
+    const { state, revision, live, touched, lagging, rollout, problems } = view;
     if (state === 'enforced') {
       tell(
         revision === live
@@ -52,6 +52,13 @@ export async function tellEnforcement(
       tell(`revision ${revision} was replaced by ${live} before all sidecars had it`);
       return false;
     }
+    if (state === 'rolled-back') {
+      const reasons = rollout?.reasons ?? [];
+      print(
+        `error: revision ${revision} went back by itself, ${live} is live: ${reasons.join('; ')}`,
+      );
+      return false;
+    }
     const isRefused =
       state === 'unknown' && problems.length > 0 && Date.now() - startMs > PROBLEMS_AFTER_MS;
     if (isOver || isRefused) {
@@ -60,8 +67,10 @@ export async function tellEnforcement(
       return false;
     }
     if (state === 'pending' && lagging.length > 0) {
+      const wave =
+        rollout?.wave == null ? '' : `, wave ${rollout.wave} of ${rollout.waves.join(', ')}`;
       tell(
-        `revision ${revision} is live: ${touched - lagging.length}/${touched} sidecars enforce it`,
+        `revision ${revision} is live: ${touched - lagging.length}/${touched} sidecars enforce it${wave}`,
       );
     }
   }

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { withGitSnapshot } from '@dotline/control-plane/change-preview/git-snapshot';
-import {
-  type ChangePreview,
-  type PreviewSide,
-  previewChange,
-  type TrafficLook,
+import type {
+  ChangePreview,
+  PreviewSide,
+  TrafficLook,
 } from '@dotline/control-plane/change-preview/preview-change';
 import { loadMesh } from '@dotline/model/load-mesh';
 import type { Mesh } from '@dotline/model/mesh';
@@ -51,6 +50,8 @@ export async function checkCommit(
   tools: CheckTools,
 ): Promise<CheckedCommit> {
   const named = { ref: commit.slice(0, 10), commit: treeOf(mesh, commit) };
+  // Loads Envoy's whole API, while OPA works.
+  const previewing = import('@dotline/control-plane/change-preview/preview-change');
   return withGitSnapshot(mesh.gitFolder, named, (directory) =>
     withCompiler(directory, tools, async (compiler, platform) => {
       const { opaPath, cacheDirectory } = tools;
@@ -62,6 +63,7 @@ export async function checkCommit(
       if (report.errors > 0 || base === undefined) return { report, preview: undefined };
       // The compiler has all of it from the check.
       const after = await sideOf(await loadMesh(directory), compiler, nowMs, base.revision);
+      const { previewChange } = await previewing;
       return { report, preview: previewChange(base, after, baseline.traffic) };
     }),
   );

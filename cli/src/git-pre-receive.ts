@@ -1,0 +1,85 @@
+import type { TrafficLook } from '@dotline/control-plane/change-preview/preview-change';
+import { ensureBinary } from '@dotline/local-parts/binary';
+import { cacheDirectory } from '@dotline/local-parts/cache-directory';
+import { opaSource } from '@dotline/local-parts/opa';
+import type { Baseline } from '@dotline/mesh-repository/check-commit';
+import { judgePush } from '@dotline/mesh-repository/judge-push';
+import { changedByHand } from '@dotline/mesh-repository/mesh-checkout';
+import { isLive } from '@dotline/mesh-repository/ref-update';
+import { shipsItsPlatform } from '@dotline/policies/policy-unit';
+import { meshFolders } from '@dotline/runner/mesh-state';
+import type { AllowedTrafficView, LivePoliciesView } from '@dotline/topology-ui/api';
+import { ExitCode } from './exit-code.js';
+import { type HookOptions, openHook, pageAddress } from './git-hook.js';
+import { ApiError, readApi, UnavailableError } from './page-server-client.js';
+import { verdictLines } from './push-report.js';
+
+const TRAFFIC_DAYS = 7;
+
+/** Git's `pre-receive`: judges a push before anything of it is taken. */
+export async function preReceive(options: HookOptions): Promise<ExitCode> {
+  const startedAtMs = Date.now();
+  const { mesh, updates, pusher, isOwnCheckout } = await openHook(options);
+  const touchesLive = updates.some((update) => isLive(mesh, update));
+  const [baseline, opa, byHand, shipsPlatform, cache] = await Promise.all([
+    readBaseline(options),
+    ensureBinary(opaSource),
+    touchesLive && isOwnCheckout && options.mesh !== undefined
+      ? changedByHand(options.mesh)
+      : new Set<string>(),
+    options.mesh === undefined ? false : shipsItsPlatform(options.mesh),
+    policyCache(options),
+  ]);
+  const verdicts = await judgePush(
+    mesh,
+    { updates, pusher, options: pushOptions(), baseline, changedByHand: byHand },
+    { opaPath: opa.path, cacheDirectory: cache, shipsPlatform },
+  );
+  for (const line of verdicts.flatMap(verdictLines)) console.log(line);
+  const isTaken = verdicts.every(({ refusals }) => refusals.length === 0);
+  if (verdicts.some(({ isLive: live, checked }) => live || checked !== undefined)) {
+    const seconds = ((Date.now() - startedAtMs) / 1000).toFixed(1);
+    console.log(`${isTaken ? 'checked' : 'refused'} in ${seconds} s, as pushed by ${pusher}`);
+  }
+  return isTaken ? ExitCode.ok : ExitCode.no;
+}
+
+async function policyCache({ mesh }: HookOptions): Promise<string> {
+  if (mesh === undefined) return cacheDirectory('checked');
+  return `${(await meshFolders(mesh)).root}/policy-cache`;
+}
+
+/** The live revision and real traffic, as far as a mesh is up. */
+async function readBaseline(options: HookOptions): Promise<Omit<Baseline, 'commit'>> {
+  try {
+    const address = await pageAddress(options);
+    const [live, traffic] = await Promise.all([
+      readApi<LivePoliciesView>(address, '/api/policies/live'),
+      lookAtTraffic(address),
+    ]);
+    return { live, traffic };
+  } catch (error) {
+    if (!isAbsence(error)) throw error;
+    return { live: undefined, traffic: { notSeen: error.message } };
+  }
+}
+
+async function lookAtTraffic(address: string): Promise<TrafficLook> {
+  try {
+    const path = `/api/traffic/allowed?days=${TRAFFIC_DAYS}`;
+    return { seen: await readApi<AllowedTrafficView>(address, path) };
+  } catch (error) {
+    if (!isAbsence(error)) throw error;
+    return { notSeen: error.message };
+  }
+}
+
+function isAbsence(error: unknown): error is UnavailableError | ApiError {
+  return error instanceof UnavailableError || (error instanceof ApiError && error.status >= 500);
+}
+
+/** As given with `git push -o`. */
+function pushOptions(): string[] {
+  const count = Number(process.env.GIT_PUSH_OPTION_COUNT ?? '0');
+  return Array.from({ length: count }, (_, index) => process.env[`GIT_PUSH_OPTION_${index}`] ?? '');
+}
