@@ -47,6 +47,7 @@ import { policyShadowCommands } from './policy-shadow-commands.js';
 import { oneProxyStatusAnswer, proxyStatusAnswer } from './proxy-status-answer.js';
 import { resolveAddress } from './resolve-address.js';
 import { rollbackCommands } from './rollback-commands.js';
+import { rolloutCommands } from './rollout-commands.js';
 import { TargetError } from './target-error.js';
 import { waitAnswer } from './wait.js';
 
@@ -253,6 +254,11 @@ gitCommands(program);
 policyShadowCommands(policy, { command, durationMs, show });
 
 rollbackCommands(program, { command, durationMs, answer });
+
+const rollout = program
+  .command('rollout')
+  .description('The rollout in waves that runs or ran last');
+rolloutCommands({ command: (name, description) => command(name, description, rollout), show });
 
 program
   .command('up')

@@ -8,6 +8,7 @@ import { ExitCode } from './exit-code.js';
 import { ApiError, readApi, UnavailableError } from './page-server-client.js';
 import { rejectionLines } from './proxy-status-answer.js';
 import { typeName } from './resource-type.js';
+import { rolloutLines } from './rollout-lines.js';
 
 /** The page server holds one answer back for so long at most. */
 const HELD_BACK_MS_MAX = 25_000;
@@ -17,7 +18,7 @@ const PASSING_MS = 5_000;
 
 /**
  * `dotline wait`: 0 as soon as every sidecar that the revision touches holds it, 1 when some do not
- * after the time, or when another revision has taken its place.
+ * after the time, or when another revision has taken its place, or when it went back by itself: with the reason.
  * @throws UnavailableError when no page server answers for five seconds at first
  */
 export async function waitAnswer(address: string, name: string, forMs: number): Promise<Answer> {
@@ -62,7 +63,7 @@ function answerOf(view: EnforcementView, name: string, tookMs: number): Answer {
 }
 
 function lines(view: EnforcementView, name: string, tookMs: number): string[] {
-  const { state, revision, live, touched, lagging, problems } = view;
+  const { state, revision, live, touched, lagging, rollout, problems } = view;
   const seconds = `${(tookMs / 1000).toFixed(1)} s`;
   const problemLines = problems.map((problem) => colours.red(formatProblem(problem)));
   switch (state) {
@@ -78,6 +79,10 @@ function lines(view: EnforcementView, name: string, tookMs: number): string[] {
           `revision ${revision} was replaced by ${live} before all had it; wait for that one`,
         ),
       ];
+    case 'rolled-back':
+      return rollout === null
+        ? [colours.red(`revision ${revision} was rolled back by itself; ${live} is live`)]
+        : rolloutLines(rollout, Date.now());
     case 'unknown':
       return [
         colours.yellow(
@@ -88,6 +93,7 @@ function lines(view: EnforcementView, name: string, tookMs: number): string[] {
     case 'pending':
       return [
         `revision ${revision} is enforced on ${touched - lagging.length} of the ${touched} sidecars that it touches, after ${seconds}`,
+        ...(rollout === null ? [] : rolloutLines(rollout, Date.now())),
         ...lagging.flatMap(lagLines),
         ...problemLines,
       ];

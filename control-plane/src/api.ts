@@ -15,6 +15,7 @@ import type { Metrics } from './metrics.js';
 import type { LiveRevision } from './revision-store.js';
 import { answerRollback, ReleaseCall, RollbackCall, type RollbackParts } from './rollback-calls.js';
 import { RollbackError } from './rollback-error.js';
+import { answerRolloutCall, RolloutCall, type RolloutParts } from './rollout-calls.js';
 import type { ServerCertificate } from './server-certificate.js';
 import { shadowRoutes } from './shadow-routes.js';
 import type { ShadowStage } from './shadow-stage.js';
@@ -23,7 +24,7 @@ const BODY_MAX = '8mb';
 const CONNECTIONS_MAX = 1_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 
-export interface ApiParts extends RollbackParts {
+export interface ApiParts extends RollbackParts, RolloutParts {
   readonly joinToken: string;
   readonly authority: CertificateAuthority;
   readonly live: () => LiveRevision | undefined;
@@ -91,6 +92,9 @@ export function api(parts: ApiParts): express.Express {
   });
   app.post('/v1/rollback', async (request, response) => {
     response.json(await answerRollback(parts, parse(RollbackCall, request.body)));
+  });
+  app.post('/v1/rollout', async (request, response) => {
+    response.json(await answerRolloutCall(parts, parse(RolloutCall, request.body)));
   });
   app.post('/v1/rollback/release', async (request, response) => {
     const { by } = parse(ReleaseCall, request.body);

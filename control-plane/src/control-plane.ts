@@ -23,7 +23,7 @@ import { MeshPublisher } from './mesh-publisher.js';
 import { MeshWatcher } from './mesh-watcher.js';
 import { Metrics } from './metrics.js';
 import { type LiveRevision, markEnforced } from './revision-store.js';
-import { readInterruptedRollout } from './rollout-store.js';
+import { orderRollout, readInterruptedRollout } from './rollout-store.js';
 import { RolloutSupervision } from './rollout-supervision.js';
 import { RolloutTraces } from './rollout-traces.js';
 import { migrate } from './schema.js';
@@ -185,6 +185,7 @@ export class ControlPlane {
         putInstances: (host, instances) => this.#registry.put(host, instances),
         rollBack: (target, order) => this.#live.rollBack(target, order),
         release: (actor) => this.#release(actor),
+        orderRollout: (order) => orderRollout(this.#pool, order),
         audited: (event) => this.#audit.record(event),
         shadow: this.#shadow,
         metrics: this.#metrics,

@@ -20,6 +20,7 @@ const RolledBack = z.object({
   endedRules: z.array(z.string()),
 });
 const Released = z.object({ released: z.boolean(), revision: z.string() });
+const Ordered = z.object({ revision: z.string().nullable() });
 const REQUEST_TIMEOUT_MS = 5000;
 /** A mesh that is read anew may take some seconds. */
 const RELEASE_TIMEOUT_MS = 60_000;
@@ -89,6 +90,15 @@ export class ControlPlaneClient {
   async releaseRollback(by: string): Promise<z.infer<typeof Released>> {
     const options = { body: { by }, timeoutMs: RELEASE_TIMEOUT_MS };
     return Released.parse(await this.#call('POST', '/v1/rollback/release', options));
+  }
+
+  /** Pauses, resumes, promotes or aborts the rollout that runs in waves; resolves with its revision. */
+  async orderRollout(order: {
+    readonly action: string;
+    readonly by: string;
+    readonly reason: string;
+  }): Promise<string | null> {
+    return Ordered.parse(await this.#call('POST', '/v1/rollout', { body: order })).revision;
   }
 
   /** The live revision, or `undefined` while there is none yet; the same object until another is live. */

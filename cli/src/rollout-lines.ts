@@ -1,0 +1,53 @@
+import type { RolloutView } from '@dotline/topology-ui/api';
+import colours from 'picocolors';
+import { age } from './duration.js';
+
+/** Where a rollout is, since when, and why it did not go on. */
+export function rolloutLines(rollout: RolloutView, nowMs: number): string[] {
+  const { revision, baseline, state, wave, sinceMs, order, reasons } = rollout;
+  const because = reasons.map((reason) => colours.red(`  ${reason}`));
+  const ago = `${age(sinceMs, nowMs)} ago`;
+  switch (state) {
+    case 'running': {
+      const paused =
+        order?.action === 'pause'
+          ? [`  paused by ${order.by}; dotline rollout resume goes on`]
+          : [];
+      return [
+        `rollout of revision ${revision}: ${where(rollout, nowMs)}`,
+        ...paused.map(colours.yellow),
+      ];
+    }
+    case 'done':
+      return [
+        `the rollout of revision ${revision} has passed all its waves (${rollout.waves.join(', ')})`,
+      ];
+    case 'rolled-back':
+      return [
+        colours.red(
+          `revision ${revision} was rolled back to ${baseline} ${ago}, from wave ${wave}:`,
+        ),
+        ...because,
+        'The mesh directory is held back until it changes; dotline rollback --release tries it again.',
+      ];
+    case 'superseded':
+      return [
+        colours.yellow(`revision ${revision} went back to ${baseline} ${ago}, from wave ${wave}:`),
+        ...because,
+      ];
+    case 'stopped':
+      return [colours.red(`the rollout of revision ${revision} was stopped ${ago}:`), ...because];
+  }
+}
+
+function where(rollout: RolloutView, nowMs: number): string {
+  const { phase, step, wave, waves, sidecars, sinceMs, holdMs } = rollout;
+  const { moved, touched } = sidecars;
+  const since = age(sinceMs, nowMs);
+  const place = `wave ${wave} of ${waves.join(', ')}`;
+  const doing =
+    phase === 'moving'
+      ? `${step} for ${since}`
+      : `${phase} for ${since} of ${age(-(holdMs ?? 0), 0)}`;
+  return `${place}, ${moved} of the ${touched} sidecars that it touches, ${doing}`;
+}
