@@ -28,6 +28,8 @@ export interface ApiParts extends RollbackParts, RolloutParts {
   readonly joinToken: string;
   readonly authority: CertificateAuthority;
   readonly live: () => LiveRevision | undefined;
+  /** The document that authorizers decide with, by its hash. */
+  readonly requestPolicy: (hash: string) => Promise<Buffer | undefined>;
   /** @throws InstanceConflictError */
   readonly putInstances: (host: string, instances: readonly Instance[]) => void;
   readonly audited: (event: AuditEvent) => void;
@@ -63,6 +65,12 @@ export function api(parts: ApiParts): express.Express {
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
 
+  // Whoever knows the hash has it from a sidecar's configuration, so it needs no token.
+  app.get('/request-policies/:hash', async (request, response) => {
+    const document = await parts.requestPolicy(request.params.hash);
+    if (document === undefined) throw new ApiError(404, 'no such request policy');
+    response.type('application/json').send(document);
+  });
   app.use('/v1/shadow', bearer(parts.joinToken), shadowRoutes(parts.shadow));
   app.use('/v1', bearer(parts.joinToken), express.json({ limit: BODY_MAX }));
 

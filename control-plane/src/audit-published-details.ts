@@ -43,6 +43,7 @@ export function publishedDetails(
     edgesRemoved: removed.length,
     edgesChanged: changed.length,
     edgesDigest: edgesDigest(after),
+    requestPolicies: after.requestPolicies?.map(({ team, hash }) => ({ team, hash })),
     consents: consents.slice(0, CONSENTS_MAX).map(({ change, edge, agreed }) => ({
       change,
       edge,

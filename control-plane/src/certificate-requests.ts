@@ -16,6 +16,7 @@ const CSR_LENGTH_MAX = 16_384;
 /** Parts of the platform that hosts may have certified; the control plane certifies itself. */
 const CERTIFIED_PARTS = [
   'collector',
+  'authorizer',
   'slo',
   'page-server',
   'runner',

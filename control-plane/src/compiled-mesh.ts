@@ -3,6 +3,7 @@ import type { MeshReader } from '@dotline/model/load-mesh';
 import type { Mesh } from '@dotline/model/mesh';
 import { inSpan } from '@dotline/platform-process/span';
 import type { PolicyCompiler } from '@dotline/policies/compile-policies';
+import type { CompiledRequestPolicy } from '@dotline/policies/compiled-request-policy';
 import type { Finding } from '@dotline/policies/finding';
 import type { PolicyRelations } from '@dotline/policies/relations';
 import { cleanCommit } from './git-checkout.js';
@@ -11,6 +12,7 @@ import { cleanCommit } from './git-checkout.js';
 export interface CompiledMesh {
   readonly mesh: Mesh;
   readonly edges: readonly Edge[];
+  readonly requestPolicies: readonly CompiledRequestPolicy[];
   readonly relations: PolicyRelations;
   /** What is dubious about the policies without being wrong, such as a need that nobody grants. */
   readonly findings: readonly Finding[];
@@ -36,10 +38,12 @@ export async function compileMesh(
     ),
     inSpan('read commit', {}, () => cleanCommit(mesh.directory)),
   ]);
-  const { edges, findings, needs, grants, baseline, refused, nextExpiryMs } = compiled;
+  const { edges, requestPolicies, findings, needs, grants, baseline, refused, nextExpiryMs } =
+    compiled;
   return {
     mesh,
     edges,
+    requestPolicies,
     relations: { needs, grants, baseline, refused },
     findings,
     nextExpiryMs,

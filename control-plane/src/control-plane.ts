@@ -22,6 +22,7 @@ import { type MeshEvent, MeshEvents } from './mesh-events.js';
 import { MeshPublisher } from './mesh-publisher.js';
 import { MeshWatcher } from './mesh-watcher.js';
 import { Metrics } from './metrics.js';
+import { readRequestPolicy } from './request-policy-store.js';
 import { type LiveRevision, markEnforced } from './revision-store.js';
 import { orderRollout, readInterruptedRollout } from './rollout-store.js';
 import { RolloutSupervision } from './rollout-supervision.js';
@@ -29,8 +30,8 @@ import { RolloutTraces } from './rollout-traces.js';
 import { migrate } from './schema.js';
 import { ServerCertificate } from './server-certificate.js';
 import type { Settings } from './settings.js';
-import { authorizeSidecar } from './sidecar-authorizer.js';
 import { ShadowStage } from './shadow-stage.js';
+import { authorizeSidecar } from './sidecar-authorizer.js';
 import { SidecarReporter } from './sidecar-reporter.js';
 import { forgetUnregisteredSidecars, writeSidecars } from './sidecar-store.js';
 import { authorizeStatus } from './status-authorizer.js';
@@ -182,6 +183,7 @@ export class ControlPlane {
         joinToken: settings.joinToken,
         authority,
         live: () => this.#live.current,
+        requestPolicy: (hash) => readRequestPolicy(this.#pool, hash),
         putInstances: (host, instances) => this.#registry.put(host, instances),
         rollBack: (target, order) => this.#live.rollBack(target, order),
         release: (actor) => this.#release(actor),

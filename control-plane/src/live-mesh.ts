@@ -7,6 +7,7 @@ import { commitsOfChange } from './audit-published-details.js';
 import type { CompiledMesh } from './compiled-mesh.js';
 import { untilDatabaseAnswers } from './database.js';
 import { commitAuthors } from './git-checkout.js';
+import { writeRequestPolicies } from './request-policy-store.js';
 import {
   type LiveRevision,
   publishRevision,
@@ -61,6 +62,8 @@ export class LiveMesh {
         }
         const commits = commitsOfChange(revision, before?.revision);
         const authors = await commitAuthors(revision.mesh.directory, commits);
+        // Before any sidecar can ask by them.
+        await writeRequestPolicies(this.pool, compiled.requestPolicies);
         const live = await inStoreSpan('postgresql', 'publish', () =>
           publishRevision(
             this.pool,
@@ -136,9 +139,13 @@ export class LiveMesh {
     this.#abort.abort();
   }
 
-  #revisionOf({ mesh, edges, commit }: CompiledMesh): Revision {
+  #revisionOf({ mesh, edges, requestPolicies, commit }: CompiledMesh): Revision {
     return makeRevision(
-      { mesh, edges, createdAtMs: Date.now(), ...(commit === undefined ? {} : { commit }) },
+      {
+        ...{ mesh, edges, createdAtMs: Date.now() },
+        requestPolicies: requestPolicies.map(({ team, hash, rules }) => ({ team, hash, rules })),
+        ...(commit === undefined ? {} : { commit }),
+      },
       this.#current?.revision,
     );
   }

@@ -28,6 +28,7 @@ export function networkDigest(revision: Revision): string {
       directory: undefined,
       services: rest.mesh.services.map((service) => ({ ...service, directory: undefined })),
     },
+    requestPolicies: rest.requestPolicies?.map(({ team, hash }) => ({ team, hash })),
     edges: rest.edges.map((edge) => ({
       ...edge,
       operations: edge.operations.map((agreed) => {

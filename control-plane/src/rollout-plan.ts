@@ -176,7 +176,11 @@ export function isRevocation(before: Revision, after: Revision): boolean {
   const operations = (edges: readonly Edge[]) =>
     edges.flatMap((edge) => edge.operations.map(({ operation }) => `${edge.id} ${operation}`));
   const allowed = new Set(operations(after.edges));
-  return operations(before.edges).some((each) => !allowed.has(each));
+  if (operations(before.edges).some((each) => !allowed.has(each))) return true;
+  // Rules about single requests may refuse what the ones before allowed.
+  return (after.requestPolicies ?? []).some(
+    ({ team, hash }) => requestPolicyOf(before, team)?.hash !== hash,
+  );
 }
 
 /**
@@ -196,7 +200,21 @@ export function touchedServices(before: Revision, after: Revision): ReadonlySet<
       touched.add(edge.caller).add(edge.callee);
     }
   }
+  for (const policy of [...(before.requestPolicies ?? []), ...(after.requestPolicies ?? [])]) {
+    const forms = [before, after].map((revision) => requestPolicyOf(revision, policy.team));
+    if (forms[0]?.hash === forms[1]?.hash && forms[0]?.revision === forms[1]?.revision) continue;
+    for (const { operation } of policy.rules) touched.add(serviceOf(operation));
+  }
   return touched;
+}
+
+function requestPolicyOf(revision: Revision, team: string) {
+  return revision.requestPolicies?.find((policy) => policy.team === team);
+}
+
+/** The service of an operation id: names have no dots. */
+function serviceOf(operation: string): string {
+  return operation.split('.')[0] ?? '';
 }
 
 function uniform(stage: Stage): Placement {

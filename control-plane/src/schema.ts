@@ -172,6 +172,15 @@ const migrations: readonly string[] = [
     started_at_ms  bigint not null
   );
   `,
+  `
+  -- What authorizers decide single requests with: JSON with the compiled rules of a team, by SHA-256.
+  create table control_plane.request_policies (
+    hash        text primary key,
+    team        text not null,
+    document    bytea not null,
+    created_at  timestamptz not null default now()
+  );
+  `,
 ];
 
 /** Any number that no other program of the database uses for an advisory lock. */
