@@ -20,6 +20,8 @@ import { InstanceRegistry } from './instance-registry.js';
 import { LiveMesh } from './live-mesh.js';
 import { type MeshEvent, MeshEvents } from './mesh-events.js';
 import { MeshPublisher } from './mesh-publisher.js';
+import { commitProblems } from './mesh-source/commit-problems.js';
+import { RemoteBranch } from './mesh-source/remote-branch.js';
 import { MeshWatcher } from './mesh-watcher.js';
 import { Metrics } from './metrics.js';
 import { readRequestPolicy } from './request-policy-store.js';
@@ -75,6 +77,7 @@ export class ControlPlane {
   #serving: Promise<void> = Promise.resolve();
   #watcher: MeshWatcher | undefined;
   #watchFailed = false;
+  #remote: RemoteBranch | undefined;
 
   constructor(
     private readonly settings: Settings,
@@ -230,13 +233,30 @@ export class ControlPlane {
       },
     );
     await this.#publisher.publish();
+    this.#followRemote();
     void this.#poll();
+  }
+
+  /** What is pushed to the followed branch comes into the mesh directory. */
+  #followRemote(): void {
+    const { meshDirectory: directory, followed, opaPath, policyCacheDirectory } = this.settings;
+    if (followed === undefined) return;
+    const tools = { opaPath, cacheDirectory: policyCacheDirectory };
+    this.#remote = new RemoteBranch({
+      directory,
+      followed,
+      check: (commit) => commitProblems(directory, commit, tools),
+      report: (problems) => this.#publisher.setSourceProblems(problems),
+      log: this.log,
+    });
+    this.#remote.start();
   }
 
   /** Stops taking changes, hands sidecars over to whoever comes next, writes down what is known. */
   async close(): Promise<void> {
     this.#abort.abort();
     this.#live.close();
+    await this.#remote?.close();
     await this.#watcher?.close();
     await this.#publisher.close();
     this.#supervision.close();

@@ -15,8 +15,19 @@ const AddressPort = HostPort.refine(({ host, port }) => isIP(host) !== 0 && port
   message: 'must be an IP address and a port',
 });
 
+/** `<url>#<branch>` of a Git repository. */
+const Followed = z.string().transform((text, context) => {
+  const [, url, branch] = /^([^-\s]\S*)#([^-\s][^\s]*)$/.exec(text) ?? [];
+  if (url === undefined || branch === undefined) {
+    context.addIssue('must be <url>#<branch>, such as https://git.example/mesh.git#main');
+    return z.NEVER;
+  }
+  return { url, branch };
+});
+
 const Environment = z.object({
   MESH_DIRECTORY: z.string().startsWith('/', 'must be an absolute path'),
+  MESH_FOLLOW: Followed.optional(),
   DATABASE_URL: DatabaseUrl,
   REDIS_URL: RedisUrl,
   XDS_LISTEN: HostPort,
@@ -37,6 +48,8 @@ const Environment = z.object({
 /** Everything that the control plane is told from outside. */
 export interface Settings {
   readonly meshDirectory: string;
+  /** The remote branch whose commits are brought into the mesh directory, when there is one. */
+  readonly followed: { readonly url: string; readonly branch: string } | undefined;
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly xdsListen: HostAndPort;
@@ -59,6 +72,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const value = readEnvironment('control plane', Environment, environment);
   return {
     meshDirectory: value.MESH_DIRECTORY,
+    followed: value.MESH_FOLLOW,
     databaseUrl: value.DATABASE_URL,
     redisUrl: value.REDIS_URL,
     xdsListen: value.XDS_LISTEN,

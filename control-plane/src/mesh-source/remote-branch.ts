@@ -50,10 +50,9 @@ export class RemoteBranch {
 
   constructor(private readonly parts: Parts) {}
 
-  /** Looks once, then goes on by itself. */
-  async start(): Promise<void> {
-    await this.#look();
-    this.#running = this.#loop();
+  /** Looks at once, then goes on by itself. */
+  start(): void {
+    this.#running ??= this.#loop();
   }
 
   async close(): Promise<void> {
@@ -65,9 +64,9 @@ export class RemoteBranch {
     const { signal } = this.#abort;
     const everyMs = this.parts.everyMs ?? EVERY_MS;
     while (!signal.aborted) {
+      await this.#look();
       const waitMs = Math.min(everyMs * 2 ** Math.min(this.#failures, 10), BACK_OFF_MAX_MS);
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);
-      if (!signal.aborted) await this.#look();
     }
   }
 
