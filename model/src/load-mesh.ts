@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import pLimit from 'p-limit';
 import type { z } from 'zod';
+import { loadEgress } from './egress.js';
 import { loadTokenIssuers } from './load-token-issuers.js';
 import type { Cell, Mesh, Objective, Service } from './mesh.js';
 import { MeshError, type Problem } from './mesh-error.js';
@@ -70,7 +71,14 @@ async function readMesh(root: string, files: YamlFiles): Promise<Mesh> {
     toObjective,
   );
 
-  const allServices = services.map(({ item }) => item).sort(byName);
+  const egress = await loadEgress(services);
+  problems.push(...egress.problems);
+  const allServices = services
+    .map(({ item }): Service => {
+      const found = egress.of.get(item.name);
+      return found === undefined ? item : { ...item, egress: found };
+    })
+    .sort(byName);
   const tokens = await loadTokenIssuers(
     root,
     meshFile.value.jwt ?? [],
@@ -196,12 +204,13 @@ function toService(raw: ServiceFile, path: string, file: string): Service {
     tier: raw.tier,
     stage: raw.stage,
     router: raw.router,
-    language: raw.language,
+    language: raw.language ?? 'envoy',
     description: raw.description,
-    command: raw.command,
+    command: raw.command ?? [],
     environment: raw.environment,
-    operations: raw.operations.map(({ purposes, ...operation }) => ({
+    operations: raw.operations.map(({ purposes, host, ...operation }) => ({
       ...operation,
+      ...(host === undefined ? {} : { host }),
       ...(purposes === undefined ? {} : { purposes }),
       id: `${raw.name}.${operation.name}`,
       service: raw.name,
@@ -268,7 +277,7 @@ function checkService(mesh: Mesh, { yaml, item, file }: Read<ServiceFile, Servic
   for (const [index, operation] of item.operations.entries()) {
     const routes = [
       operation.name,
-      `${operation.method} ${operation.path.replaceAll(/\{[^}]*\}/g, '{}')}`,
+      `${operation.method} ${operation.host ?? ''}${operation.path.replaceAll(/\{[^}]*\}/g, '{}')}`,
     ];
     for (const route of routes) {
       const other = seen.get(route);

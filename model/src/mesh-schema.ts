@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { checkEgress, EgressHostName } from './egress-schema.js';
 import { isPathTemplate } from './path-template.js';
 import { RolloutPolicy } from './rollout-policy.js';
 
@@ -102,14 +103,40 @@ export const ServiceFile = z
       .boolean()
       .default(false)
       .describe('Whether it carries requests between cells that nothing else connects'),
-    language: z.enum(['typescript', 'javascript', 'python', 'go']),
+    language: z.enum(['typescript', 'javascript', 'python', 'go']).optional(),
     description: z.string().min(1),
     command: z
       .array(z.string().min(1))
       .min(1)
       .describe(
         'Starts one instance; run in the folder of this file; {binary} is the built Go program',
-      ),
+      )
+      .optional(),
+    egress: z
+      .strictObject({
+        hosts: z
+          .array(
+            z.strictObject({
+              host: EgressHostName,
+              address: z
+                .string()
+                .regex(/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:]+\]):\d{1,5}$/, 'must be IP:port')
+                .optional()
+                .describe('Where the host is, instead of asking DNS'),
+              ca: z
+                .string()
+                .min(1)
+                .optional()
+                .describe(
+                  'PEM file beside this one, of who signs for the host; else the public ones',
+                ),
+            }),
+          )
+          .min(1)
+          .max(100),
+      })
+      .optional()
+      .describe('Instead of language and command: what the mesh may reach outside through it'),
     environment: z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), z.string()).default({}),
     operations: z
       .array(
@@ -123,6 +150,7 @@ export const ServiceFile = z
               .max(50)
               .optional()
               .describe('What personal data may be used for; nobody gets it for anything else'),
+            host: EgressHostName.optional().describe('Of egress services: one of egress.hosts'),
             method: z.enum(Methods),
             path: z
               .string()
@@ -144,6 +172,7 @@ export const ServiceFile = z
       .max(100)
       .describe('Cells to run in: one instance for each entry'),
   })
+  .superRefine(checkEgress)
   .describe('A service: who owns it, what it offers and how it runs');
 
 /** An OpenSLO v1 `SLO` document, the part of it that Dotline computes. Source: https://github.com/OpenSLO/OpenSLO */

@@ -3,6 +3,7 @@
  * after validation. All values are plain data, safe to serialise and to freeze.
  */
 
+import type { Egress } from './egress.js';
 import type { TokenIssuer } from './request-policy.js';
 import type { RolloutPolicy } from './rollout-policy.js';
 
@@ -35,6 +36,8 @@ export interface Operation {
   readonly class: OperationClass;
   /** What the personal data of a `pii` operation may be used for, such as `support`. Absent: for nothing yet. */
   readonly purposes?: readonly string[];
+  /** Of egress services: the host outside that is asked, such as `api.cards.example:443`. */
+  readonly host?: string;
   /** HTTP method, upper case. */
   readonly method: string;
   /** Path template: literal segments and `{parameter}` segments, such as `/v1/estimates/{id}`. */
@@ -50,7 +53,8 @@ export type Stage = 'production' | 'development';
 /** Which store a service keeps its data in; each service has a database of its own. */
 export type DatastoreKind = 'postgresql' | 'valkey' | 'none';
 
-export type Language = 'typescript' | 'javascript' | 'python' | 'go';
+/** `envoy`: an egress service, which is a sidecar and nothing else. */
+export type Language = 'typescript' | 'javascript' | 'python' | 'go' | 'envoy';
 
 /** What a team deploys. */
 export interface Service {
@@ -64,11 +68,16 @@ export interface Service {
   readonly router?: boolean;
   readonly language: Language;
   readonly description: string;
-  /** Argument vector that starts one instance, run in `directory`; `{binary}` is the built Go program. */
+  /**
+   * Argument vector that starts one instance, run in `directory`; `{binary}` is the built Go program.
+   * Empty of an egress service.
+   */
   readonly command: readonly string[];
   /** Extra environment of the process. */
   readonly environment: Readonly<Record<string, string>>;
   readonly operations: readonly Operation[];
+  /** What the mesh reaches outside through this service; absent when it is a program. */
+  readonly egress?: Egress;
   readonly datastore: DatastoreKind;
   /** Cells to run in, one instance for each entry, in order; its length is the number of replicas. */
   readonly placement: readonly string[];

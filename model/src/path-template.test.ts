@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { isPathTemplate, pathTemplateRegex } from './path-template.js';
+import { isPathTemplate, overlapOfTemplates, pathTemplateRegex } from './path-template.js';
 
 describe('isPathTemplate', () => {
   it.each([
@@ -9,6 +9,8 @@ describe('isPathTemplate', () => {
     '/v1/estimates/{id}',
     '/v1/estimates/{id}/lines/{line}',
     '/a.b-c_d~e',
+    '/**',
+    '/v1/{id}/**',
   ])('accepts %s', (template) => {
     expect(isPathTemplate(template)).toBe(true);
   });
@@ -26,6 +28,9 @@ describe('isPathTemplate', () => {
     '/v1?x=1',
     '/v1/a b',
     '/v1/*',
+    '/**/v1',
+    '/v1/x**',
+    '**',
   ])('refuses %p', (template) => {
     expect(isPathTemplate(template)).toBe(false);
   });
@@ -41,6 +46,12 @@ describe('pathTemplateRegex', () => {
     ['/v1/estimates/{id}', '/v1/estimates/7/lines', false],
     ['/v1/a.b', '/v1/axb', false],
     ['/', '/', true],
+    ['/**', '/', true],
+    ['/**', '/v1/estimates/7', true],
+    ['/v1/**', '/v1/', true],
+    ['/v1/**', '/v1/a/b', true],
+    ['/v1/**', '/v1', false],
+    ['/v1/**', '/v12/a', false],
   ])('%s over %s is %s', (template, path, expected) => {
     expect(matches(template, path)).toBe(expected);
   });
@@ -59,6 +70,44 @@ describe('pathTemplateRegex', () => {
         expect(matches(template, path)).toBe(true);
         expect(matches(template, `${path}/more`)).toBe(false);
       }),
+    );
+  });
+});
+
+describe('overlapOfTemplates', () => {
+  it.each([
+    ['/v1/{id}', '/v1/latest', '/v1/latest'],
+    ['/v1/{id}', '/v2/latest', undefined],
+    ['/v1', '/v1/{id}', undefined],
+    ['/**', '/v1/{id}', '/v1/{id}'],
+    ['/v1/**', '/{x}/a/b', '/v1/a/b'],
+    ['/v1/**', '/{x}/**', '/v1/**'],
+    ['/v1/{x}/**', '/v1/**', '/v1/{x}/**'],
+    ['/v1/**', '/v1', undefined],
+    ['/**', '/', '/'],
+  ])('of %s and %s is %s', (a, b, expected) => {
+    expect(overlapOfTemplates(a, b)).toBe(expected);
+    expect(overlapOfTemplates(b, a)).toBe(expected);
+  });
+
+  it('matches exactly the paths that both match', () => {
+    const piece = fc.constantFrom('a', 'b', '{x}');
+    const template = fc
+      .tuple(fc.array(piece, { minLength: 1, maxLength: 3 }), fc.boolean())
+      .map(([pieces, open]) => `/${[...pieces, ...(open ? ['**'] : [])].join('/')}`);
+    const path = fc
+      .array(fc.constantFrom('a', 'b', 'c', ''), { maxLength: 4 })
+      .map((segments) => `/${segments.join('/')}`);
+    const matches = (form: string, text: string) =>
+      new RegExp(`^${pathTemplateRegex(form)}$`).test(text);
+    fc.assert(
+      fc.property(template, template, path, (a, b, text) => {
+        const both = overlapOfTemplates(a, b);
+        expect(both !== undefined && matches(both, text)).toBe(
+          matches(a, text) && matches(b, text),
+        );
+      }),
+      { numRuns: 500 },
     );
   });
 });

@@ -16,6 +16,8 @@ export interface CatalogService {
   readonly stage: Stage;
   /** Whether it carries requests between cells. */
   readonly router: boolean;
+  /** Whether it is a way out of the mesh, and no program. */
+  readonly egress: boolean;
   readonly operations: readonly CatalogOperation[];
 }
 
@@ -43,6 +45,7 @@ export function catalogOf(mesh: Mesh): Catalog {
     tier: service.tier,
     stage: service.stage ?? 'production',
     router: service.router ?? false,
+    egress: service.egress !== undefined,
     operations: [...service.operations].sort(byName).map((operation) => ({
       id: operation.id,
       name: operation.name,

@@ -1,4 +1,5 @@
 import { type Edge, edgeId, type Witness } from '@dotline/model/edge';
+import { type EgressHost, egressHostName } from '@dotline/model/egress';
 import type { Mesh, Operation, OperationClass, Service } from '@dotline/model/mesh';
 import { describeCaller } from './finding.js';
 import { type Agreement, edgesOf, joinRelations } from './join-relations.js';
@@ -63,14 +64,15 @@ export interface Explanation {
 
 /**
  * Explains one line of the picture, or its absence: the proof, the rules that are missing and who adds them, or
- * the guardrail that forbids it. Works on what `PolicyCompiler.compile` returned or on what was stored of it.
+ * the guardrail that forbids it. `target` is a service, or a host outside of the mesh. Works on what `PolicyCompiler.compile` returned or on what was stored of it.
  */
 export function explain(
   mesh: Mesh,
   relations: PolicyRelations,
   from: string,
-  to: string,
+  target: string,
 ): Explanation {
+  const to = egressOf(mesh, target) ?? target;
   const caller = mesh.services.find((service) => service.name === from);
   const callee = mesh.services.find((service) => service.name === to);
   if (caller === undefined || callee === undefined) return unknownServices(mesh, from, to);
@@ -99,6 +101,12 @@ export function explain(
         : 'blocked';
   const summary = summarise(from, to, verdict, operations);
   return { from, to, verdict, summary, ...(edge === undefined ? {} : { edge }), operations };
+}
+
+/** The egress service of a host outside, with or without its port; apps name nothing else. */
+function egressOf(mesh: Mesh, host: string): string | undefined {
+  const isMeant = (each: EgressHost) => each.host === host || egressHostName(each.host) === host;
+  return mesh.services.find(({ egress }) => egress?.hosts.some(isMeant))?.name;
 }
 
 interface Question {

@@ -9,6 +9,7 @@ import {
   appSocket,
   identityDirectory,
   outboundSocket,
+  publicRootsFile,
   sidecarDirectory,
 } from '@dotline/sidecar-config/sidecar-directory';
 import pLimit from 'p-limit';
@@ -20,6 +21,7 @@ import { type PlannedInstance, planInstances, TELEMETRY_PORT } from './instance-
 import { InstanceProbe } from './instance-probe.js';
 import { type BuiltService, buildService } from './languages/build-service.js';
 import type { MeshFolders } from './mesh-state.js';
+import { writePublicRoots } from './public-roots.js';
 import type { Supervisor } from './supervisor.js';
 
 /** A process that lives but has said nothing for so long is ended, and so started again. */
@@ -41,6 +43,9 @@ export interface InstanceHostSettings {
   readonly onProblem: (service: string, error: unknown) => void;
 }
 
+/** What runs beside an instance's sidecar; nothing beside that of an egress service. */
+type Program = BuiltService | 'none';
+
 interface Hosted {
   readonly planned: PlannedInstance;
   /** Everything that its processes were started with; another value means a restart. */
@@ -53,7 +58,10 @@ interface Hosted {
   renewAtMs: number;
 }
 
-/** Runs the instances of a mesh on this machine: an app and a sidecar each, with an identity of its own. */
+/**
+ * Runs the instances of a mesh on this machine: an app and a sidecar each, with an identity of its own. An egress
+ * service has no app.
+ */
 export class InstanceHost {
   readonly #hosted = new Map<string, Hosted>();
   readonly #addresses = new Map<string, string>();
@@ -112,12 +120,16 @@ export class InstanceHost {
     await Promise.all([...this.#hosted.values()].map(({ probe }) => probe.close()));
   }
 
-  async #build(planned: readonly PlannedInstance[]): Promise<Map<string, BuiltService>> {
-    const builds = new Map<string, BuiltService>();
+  async #build(planned: readonly PlannedInstance[]): Promise<Map<string, Program>> {
+    const builds = new Map<string, Program>();
     const services = new Map<string, Service>(
       planned.map(({ service }) => [service.name, service]),
     );
     for (const service of services.values()) {
+      if (service.egress !== undefined) {
+        builds.set(service.name, 'none');
+        continue;
+      }
       try {
         builds.set(
           service.name,
@@ -137,7 +149,7 @@ export class InstanceHost {
   async #ensureAll(
     mesh: Mesh,
     planned: readonly PlannedInstance[],
-    builds: ReadonlyMap<string, BuiltService>,
+    builds: ReadonlyMap<string, Program>,
   ): Promise<void> {
     await Promise.all(
       planned.map((each) =>
@@ -165,7 +177,7 @@ export class InstanceHost {
     }
   }
 
-  async #ensure(mesh: Mesh, planned: PlannedInstance, built: BuiltService): Promise<void> {
+  async #ensure(mesh: Mesh, planned: PlannedInstance, built: Program): Promise<void> {
     const key = JSON.stringify([
       planned.instance,
       planned.service.directory,
@@ -179,12 +191,7 @@ export class InstanceHost {
     await this.#start(mesh, planned, built, key);
   }
 
-  async #start(
-    mesh: Mesh,
-    planned: PlannedInstance,
-    built: BuiltService,
-    key: string,
-  ): Promise<void> {
+  async #start(mesh: Mesh, planned: PlannedInstance, built: Program, key: string): Promise<void> {
     const { folders } = this.settings;
     const { id, service, instance } = planned;
     this.#addresses.set(id, instance.address);
@@ -210,7 +217,8 @@ export class InstanceHost {
       rm(socket, { force: true }),
       rm(outboundSocket(folders.sockets, id), { force: true }),
     ]);
-    const probe = new InstanceProbe(socket, instance.adminAddress);
+    if (built === 'none') await writePublicRoots(publicRootsFile(folders.sockets, id));
+    const probe = new InstanceProbe(built === 'none' ? undefined : socket, instance.adminAddress);
     const now = Date.now();
     this.#hosted.set(id, {
       planned,
@@ -237,6 +245,7 @@ export class InstanceHost {
       environment: {},
       ready: async () => undefined,
     });
+    if (built === 'none') return;
     this.supervisor.start({
       name: appName(id),
       command: built.command,

@@ -7,18 +7,22 @@ export type ProbeResult = 'ready' | 'not-ready' | 'silent';
 
 /** Asks the app and the sidecar of one instance how they are, over connections that are kept. */
 export class InstanceProbe {
-  readonly #app: Agent;
+  readonly #app: Agent | undefined;
   readonly #sidecar = new Agent({ connections: 1 });
 
+  /** @param appSocket absent when there is no app, which then is always ready */
   constructor(
-    appSocket: string,
+    appSocket: string | undefined,
     private readonly adminAddress: string,
   ) {
-    this.#app = new Agent({ connect: { socketPath: appSocket }, connections: 1 });
+    this.#app =
+      appSocket === undefined
+        ? undefined
+        : new Agent({ connect: { socketPath: appSocket }, connections: 1 });
   }
 
-  app(): Promise<ProbeResult> {
-    return probe(this.#app, 'http://app/healthz');
+  async app(): Promise<ProbeResult> {
+    return this.#app === undefined ? 'ready' : probe(this.#app, 'http://app/healthz');
   }
 
   sidecar(): Promise<ProbeResult> {
@@ -26,7 +30,7 @@ export class InstanceProbe {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#app.destroy(), this.#sidecar.destroy()]);
+    await Promise.all([this.#app?.destroy(), this.#sidecar.destroy()]);
   }
 }
 

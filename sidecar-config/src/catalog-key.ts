@@ -13,7 +13,9 @@ export function catalogKey(mesh: Mesh): string {
   const { name, trustDomain, contact, tokenIssuers = [] } = mesh;
   const teams = mesh.teams.map((team) => [team.name, team.contact]).sort(byName);
   const services = mesh.services
-    .map((service) => [service.name, service.team, service.operations] as const)
+    .map(
+      ({ name: service, team, operations, egress }) => [service, team, operations, egress] as const,
+    )
     .sort(byName);
   const key = createHash('sha256')
     .update(JSON.stringify([name, trustDomain, contact, teams, services, tokenIssuers]))

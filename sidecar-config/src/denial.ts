@@ -53,7 +53,7 @@ export function missingRule(service: string, team: string, contact: string): Jso
 export function deniedByNoEdge(
   callerTeam: Team,
   calleeTeam: Team,
-  /** The services that the callee's team owns. */
+  /** The services that the callee's team owns, and the hosts that they reach outside. */
   callees: readonly string[],
 ): MessageInitShape<typeof RouteSchema> {
   return ownedDenial(callerTeam, calleeTeam, {
@@ -65,7 +65,10 @@ export function deniedByNoEdge(
           case: 'stringMatch',
           // Of the whole value; names of services are DNS labels, and hosts have no case.
           value: {
-            matchPattern: { case: 'safeRegex', value: { regex: `(?i)(${callees.join('|')})` } },
+            matchPattern: {
+              case: 'safeRegex',
+              value: { regex: `(?i)(${callees.join('|').replaceAll('.', '\\.')})` },
+            },
           },
         },
       },

@@ -22,6 +22,16 @@ export const http2Upstream: Record<string, Any> = {
   }).value,
 };
 
+/** HTTP/2 or HTTP/1.1, whichever the other side chooses in the TLS handshake. */
+export const negotiatedUpstream: Record<string, Any> = {
+  [PROTOCOL_OPTIONS]: typedConfig(HttpProtocolOptionsSchema, {
+    upstreamProtocolOptions: {
+      case: 'autoConfig',
+      value: { httpProtocolOptions: {}, http2ProtocolOptions: {} },
+    },
+  }).value,
+};
+
 /**
  * HTTP/1.1 whose idle connections end before the other side's do, because a request sent into a closing
  * connection fails.

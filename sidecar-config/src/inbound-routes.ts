@@ -7,6 +7,7 @@ import {
 } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_pb';
 import { deniedRoute, requestFacts } from './denial.js';
 import { milliseconds } from './duration.js';
+import { routeOutside } from './egress-route.js';
 import { literal } from './format.js';
 import { jwtAuthenticationOfRoute } from './jwt-authentication.js';
 import type { MeshIndex } from './mesh-index.js';
@@ -54,10 +55,17 @@ export function inboundRoutes(index: MeshIndex, callee: string): RouteConfigurat
   });
 }
 
+const routeToApp = {
+  headers: {},
+  action: { clusterSpecifier: { case: 'cluster', value: OwnCluster.app } },
+} as const;
+
 function operationRoute(index: MeshIndex, operation: Operation, metadata: JsonObject): Route {
   const decided = index.decided(operation.id);
   const verifies = index.believedIssuers(operation.service).length > 0;
+  const target = operation.host === undefined ? routeToApp : routeOutside(operation.host);
   return {
+    ...target.headers,
     ...(decided === undefined
       ? {}
       : {
@@ -72,7 +80,7 @@ function operationRoute(index: MeshIndex, operation: Operation, metadata: JsonOb
     action: {
       case: 'route',
       value: {
-        clusterSpecifier: { case: 'cluster', value: OwnCluster.app },
+        ...target.action,
         timeout: milliseconds(REQUEST_TIMEOUT_MS),
         // The app closed its idle connection or restarts: the request was not sent yet.
         retryPolicy: {

@@ -1,4 +1,5 @@
 import type { Edge } from '@dotline/model/edge';
+import type { Egress } from '@dotline/model/egress';
 import type { Operation, Service, Team } from '@dotline/model/mesh';
 import type { TokenIssuer, WhenUndecided } from '@dotline/model/request-policy';
 import type { Revision } from '@dotline/model/revision';
@@ -76,6 +77,11 @@ export class MeshIndex {
 
   has(service: string): boolean {
     return this.#services.has(service);
+  }
+
+  /** What a service reaches outside of the mesh; `undefined` when it is none of its ways out. */
+  egressOf(service: string): Egress | undefined {
+    return this.#services.get(service)?.egress;
   }
 
   /** What a service offers; nothing when the catalog does not hold it. */

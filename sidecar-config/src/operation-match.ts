@@ -1,11 +1,15 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { egressHostName } from '@dotline/model/egress';
 import type { Operation } from '@dotline/model/mesh';
-import { pathTemplateRegex } from '@dotline/model/path-template';
+import { hasAnyRest, pathTemplateRegex } from '@dotline/model/path-template';
 import type { PermissionSchema } from 'envoy-control-plane-ts/gen/envoy/config/rbac/v3/rbac_pb';
 import type {
   HeaderMatcherSchema,
   RouteMatchSchema,
 } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_components_pb';
+
+/** What tells requests of one operation from those of another. */
+export type RequestForm = Pick<Operation, 'method' | 'path' | 'host'>;
 
 type Permission = MessageInitShape<typeof PermissionSchema>;
 
@@ -14,13 +18,13 @@ type Permission = MessageInitShape<typeof PermissionSchema>;
  * the same template, so that what the caller's sidecar lets out is what the callee's lets in.
  */
 export function operationRouteMatch(
-  operation: Pick<Operation, 'method' | 'path'>,
+  operation: RequestForm,
 ): MessageInitShape<typeof RouteMatchSchema> {
   return {
-    pathSpecifier: hasParameter(operation)
+    pathSpecifier: isPattern(operation)
       ? { case: 'safeRegex', value: { regex: pathTemplateRegex(operation.path) } }
       : { case: 'path', value: operation.path },
-    headers: [methodHeader(operation)],
+    headers: [methodHeader(operation), ...hostHeader(operation)],
   };
 }
 
@@ -34,7 +38,9 @@ export function operationPermission(
       case: 'andRules',
       value: {
         rules: [
-          { rule: { case: 'header', value: methodHeader(operation) } },
+          ...[methodHeader(operation), ...hostHeader(operation)].map(
+            (value): Permission => ({ rule: { case: 'header', value } }),
+          ),
           pathPermission(operation),
           ...withheld.map(
             (other): Permission => ({ rule: { case: 'notRule', value: pathPermission(other) } }),
@@ -55,13 +61,13 @@ function pathPermission(operation: Operation): Permission {
 }
 
 function pathPattern(operation: Operation) {
-  return hasParameter(operation)
+  return isPattern(operation)
     ? ({ case: 'safeRegex', value: { regex: pathTemplateRegex(operation.path) } } as const)
     : ({ case: 'exact', value: operation.path } as const);
 }
 
 function methodHeader(
-  operation: Pick<Operation, 'method'>,
+  operation: Pick<RequestForm, 'method'>,
 ): MessageInitShape<typeof HeaderMatcherSchema> {
   return {
     name: ':method',
@@ -72,6 +78,20 @@ function methodHeader(
   };
 }
 
-function hasParameter(operation: Pick<Operation, 'path'>): boolean {
-  return operation.path.includes('{');
+/** Whom outside an operation of an egress service asks; listeners have taken the port away. */
+function hostHeader({
+  host,
+}: Pick<RequestForm, 'host'>): MessageInitShape<typeof HeaderMatcherSchema>[] {
+  if (host === undefined) return [];
+  const matchPattern = { case: 'exact', value: egressHostName(host) } as const;
+  return [
+    {
+      name: ':authority',
+      headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern, ignoreCase: true } },
+    },
+  ];
+}
+
+function isPattern({ path }: Pick<RequestForm, 'path'>): boolean {
+  return path.includes('{') || hasAnyRest(path);
 }

@@ -1,4 +1,5 @@
 import type { Operation } from '@dotline/model/mesh';
+import { overlapOfTemplates } from '@dotline/model/path-template';
 
 /**
  * Path templates of one service may overlap: `GET /rides/latest` also has the form of
@@ -17,39 +18,33 @@ export function overriding(operation: Operation, operations: readonly Operation[
     (other) =>
       other.id !== operation.id &&
       other.method === operation.method &&
-      overlap(segments(other), segments(operation)) &&
+      other.host === operation.host &&
+      overlapOfTemplates(other.path, operation.path) !== undefined &&
       comparePrecedence(other, operation) < 0,
   );
 }
 
-/** At the first difference a literal segment goes before a parameter. */
+/** At the first difference a literal segment goes before a parameter, and that before any rest. */
 function comparePrecedence(a: Operation, b: Operation): number {
   const left = segments(a);
   const right = segments(b);
   for (const [index, segment] of left.entries()) {
     const other = right[index];
     if (other === undefined) return 1;
-    if (isParameter(segment) !== isParameter(other)) return isParameter(segment) ? 1 : -1;
-    if (!isParameter(segment) && segment !== other) return segment < other ? -1 : 1;
+    const order = breadth(segment) - breadth(other);
+    if (order !== 0) return order;
+    if (breadth(segment) === 0 && segment !== other) return segment < other ? -1 : 1;
   }
   if (left.length !== right.length) return -1;
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
-}
-
-function overlap(a: readonly string[], b: readonly string[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((segment, index) => {
-      const other = b[index] ?? '';
-      return segment === other || isParameter(segment) || isParameter(other);
-    })
-  );
 }
 
 function segments(operation: Operation): string[] {
   return operation.path.split('/');
 }
 
-function isParameter(segment: string): boolean {
-  return segment.startsWith('{');
+/** How much a segment takes in: itself, any one, any rest. */
+function breadth(segment: string): number {
+  if (segment === '**') return 2;
+  return segment.startsWith('{') ? 1 : 0;
 }

@@ -11,6 +11,7 @@ import { RouteConfigurationSchema } from 'envoy-control-plane-ts/gen/envoy/confi
 import { PreviousHostsPredicateSchema } from 'envoy-control-plane-ts/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
 import { deniedByNoEdge, deniedRoute, missingRule, ownedDenial, requestFacts } from './denial.js';
 import { milliseconds } from './duration.js';
+import { domainsOf, requestInWords } from './egress-domains.js';
 import type { EncodedPieces } from './encoded-pieces.js';
 import { literal } from './format.js';
 import type { MeshIndex } from './mesh-index.js';
@@ -81,7 +82,7 @@ function allowedHost(index: MeshIndex, edge: Edge): VirtualHost {
   const metadata = { callee: edge.callee };
   return {
     name: edge.callee,
-    domains: [edge.callee],
+    domains: domainsOf(index, edge.callee),
     routes: [
       ...agreed.flatMap((operation) => [
         ...index
@@ -99,7 +100,7 @@ function judgedHost(index: MeshIndex, edge: Edge, shadow: Shadow): VirtualHost {
   const body = notAgreedBody(index, edge, index.operationsOf(edge));
   return {
     name: edge.callee,
-    domains: [edge.callee],
+    domains: domainsOf(index, edge.callee),
     routes: shadow.judgements(edge.caller, edge.callee).map((judgement) => {
       const { request, live } = judgement;
       const match = request && operationRouteMatch(request);
@@ -120,7 +121,7 @@ function judgedDeniedHost(
 ): VirtualHost {
   return {
     name: callee,
-    domains: [callee],
+    domains: domainsOf(index, callee),
     routes: shadow
       .judgements(caller, callee)
       .map((judgement) =>
@@ -139,7 +140,7 @@ function notAgreedBody(index: MeshIndex, edge: Edge, agreed: readonly Operation[
     error: 'denied by policy',
     reason: `edge ${edge.id} does not allow this method and path`,
     ...requestFacts(edge.caller, edge.callee),
-    allowed: agreed.map(({ id, method, path }) => literal(`${id}: ${method} ${path}`)),
+    allowed: agreed.map((each) => literal(`${each.id}: ${requestInWords(each)}`)),
     ...wayOut(index, edge.caller, edge.callee, index.teamOf(edge.callee)),
   };
 }
@@ -184,7 +185,8 @@ function deniedHost(index: MeshIndex, caller: string): VirtualHost {
   const callerTeam = index.teamOf(caller);
   const ofTeams = index.revision.mesh.teams.flatMap((team) => {
     const services = index.servicesOf(team.name);
-    return services.length === 0 ? [] : [deniedByNoEdge(callerTeam, team, services)];
+    const domains = services.flatMap((service) => domainsOf(index, service));
+    return domains.length === 0 ? [] : [deniedByNoEdge(callerTeam, team, domains)];
   });
   return { name: 'denied', domains: ['*'], routes: [...ofTeams, unknownCallee(index, caller)] };
 }

@@ -1,10 +1,11 @@
 import type { Operation } from '@dotline/model/mesh';
 import { overlapOfTemplates } from '@dotline/model/path-template';
+import type { RequestForm } from './operation-match.js';
 
 /** What is decided now and would be decided then about one kind of request. */
 export interface Judgement {
-  /** Method and path template of the request; `undefined` stands for everything else. */
-  readonly request: Pick<Operation, 'method' | 'path'> | undefined;
+  /** Method, host outside and path template of the request; `undefined` stands for everything else. */
+  readonly request: RequestForm | undefined;
   /** The operation as which it is allowed; `undefined` when it is denied. */
   readonly live: Operation | undefined;
   readonly staged: Operation | undefined;
@@ -42,14 +43,15 @@ export function judgements(live: readonly Answer[], staged: readonly Answer[]): 
 
 function common(a: Operation | undefined, b: Operation | undefined): Judgement['request'] | 'none' {
   if (a === undefined || b === undefined) return a ?? b;
-  if (a.method !== b.method) return 'none';
+  if (a.method !== b.method || a.host !== b.host) return 'none';
   const path = overlapOfTemplates(a.path, b.path);
-  return path === undefined ? 'none' : { method: a.method, path };
+  if (path === undefined) return 'none';
+  return { method: a.method, path, ...(a.host === undefined ? {} : { host: a.host }) };
 }
 
 /** The same for templates that differ in nothing but the names of their parameters. */
-function keyOf({ method, path }: Pick<Operation, 'method' | 'path'>): string {
-  return `${method} ${path.replaceAll(/\{[^}]*\}/g, '{}')}`;
+function keyOf({ method, path, host = '' }: RequestForm): string {
+  return `${method} ${host}${path.replaceAll(/\{[^}]*\}/g, '{}')}`;
 }
 
 function allowedBy(answer: Answer | undefined): Operation | undefined {

@@ -95,7 +95,9 @@ function agreedOn(index: MeshIndex, caller: string, callee: string): string {
 
 function requestsOf(index: MeshIndex, service: string): string {
   const operations = index.offers(service);
-  return JSON.stringify(operations.map(({ id, method, path }) => [id, method, path]).sort());
+  return JSON.stringify(
+    operations.map(({ id, method, host, path }) => [id, method, host, path]).sort(),
+  );
 }
 
 /** A callee's operations in order of precedence, each with whether the caller may use it. */

@@ -11,6 +11,8 @@ export const SidecarPath = {
   /** The sidecar listens, the app connects. */
   outbound: 'outbound.sock',
   identity: 'identity',
+  /** PEM certificates of the public authorities, beside sidecars of egress services. */
+  publicRoots: 'public-roots.pem',
   /** One for all sidecars of a host: the authorizer listens. */
   authorizer: '../authorizer.sock',
 } as const;
@@ -59,6 +61,11 @@ export function outboundSocket(runDirectory: string, instanceId: string): string
  */
 export function authorizerSocket(runDirectory: string): string {
   return socketPath(join(sidecarDirectory(runDirectory, 'any'), SidecarPath.authorizer));
+}
+
+/** Where an egress instance's sidecar finds the public authorities. */
+export function publicRootsFile(runDirectory: string, instanceId: string): string {
+  return join(sidecarDirectory(runDirectory, instanceId), SidecarPath.publicRoots);
 }
 
 /** Folder of an instance's key, certificate and bundle. */

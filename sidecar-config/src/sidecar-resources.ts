@@ -1,3 +1,4 @@
+import type { EgressHost } from '@dotline/model/egress';
 import type { Instance } from '@dotline/model/instance';
 import type { Revision } from '@dotline/model/revision';
 import {
@@ -13,6 +14,7 @@ import { TypedExtensionConfigSchema } from 'envoy-control-plane-ts/gen/envoy/con
 import { ClusterLoadAssignmentSchema } from 'envoy-control-plane-ts/gen/envoy/config/endpoint/v3/endpoint_pb';
 import { RouteConfigurationSchema } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_pb';
 import { calleeCluster } from './callee-cluster.js';
+import { egressCluster, egressClusterName } from './egress-cluster.js';
 import { EncodedPieces } from './encoded-pieces.js';
 import { endpoints } from './endpoints.js';
 import { inboundAuthorization } from './inbound-authorization.js';
@@ -167,8 +169,16 @@ export function meshResources(input: MeshInput): (instance: Instance) => Sidecar
     ]),
   );
 
+  const ofHost = (host: EgressHost) =>
+    pieces.resource(['egress', host], () =>
+      resource(ClusterSchema, egressClusterName(host.host), egressCluster(host)),
+    );
   const clustersOf = perService((service) =>
-    resourceSet([...own, ...calleesOf(service).map(ofCallee)]),
+    resourceSet([
+      ...own,
+      ...(index.egressOf(service)?.hosts ?? []).map(ofHost),
+      ...calleesOf(service).map(ofCallee),
+    ]),
   );
   // Its own service's instances are the measure of zone-aware balancing.
   const allEndpointsOf = perService((service) =>

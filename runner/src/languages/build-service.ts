@@ -60,5 +60,7 @@ export async function buildService(
         command: [program === 'node' ? process.execPath : program, ...args],
         environment: {},
       };
+    case 'envoy':
+      throw new BuildError(service.name, 'its sidecar is all that runs.', `See ${service.file}`);
   }
 }

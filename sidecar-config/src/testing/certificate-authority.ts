@@ -52,7 +52,19 @@ export class CertificateAuthority {
     return new CertificateAuthority(root, keys);
   }
 
-  async issue(spiffeId: string): Promise<Identity> {
+  issue(spiffeId: string): Promise<Identity> {
+    return this.#issue({ type: 'url', value: spiffeId });
+  }
+
+  /** For a server outside of the mesh. */
+  issueForHost(name: string): Promise<Identity> {
+    return this.#issue({ type: 'dns', value: name });
+  }
+
+  async #issue(subject: {
+    readonly type: 'url' | 'dns';
+    readonly value: string;
+  }): Promise<Identity> {
     const keys = await newKeys();
     this.#serial += 1;
     const serial = this.#serial.toString(16).padStart(4, '0');
@@ -67,7 +79,7 @@ export class CertificateAuthority {
       extensions: [
         new BasicConstraintsExtension(false, undefined, true),
         new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-        new SubjectAlternativeNameExtension([{ type: 'url', value: spiffeId }], true),
+        new SubjectAlternativeNameExtension([subject], true),
       ],
     });
     const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));

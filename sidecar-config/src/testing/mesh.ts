@@ -1,10 +1,21 @@
 import { type AgreedOperation, type Edge, edgeId } from '@dotline/model/edge';
+import type { Egress } from '@dotline/model/egress';
 import type { Instance } from '@dotline/model/instance';
 import type { Mesh, Operation, Service } from '@dotline/model/mesh';
 
-/** Shorthand for a service: `{fare: {team, operations: {estimate: 'POST /v1/estimates'}}}`. */
+/**
+ * Shorthand for a service: `{fare: {team, operations: {estimate: 'POST /v1/estimates'}}}`; operations of
+ * an egress service name their host: `POST api.example:443/v1/estimates`.
+ */
 export type ServicePlan = Readonly<
-  Record<string, { readonly team: string; readonly operations: Readonly<Record<string, string>> }>
+  Record<
+    string,
+    {
+      readonly team: string;
+      readonly operations: Readonly<Record<string, string>>;
+      readonly egress?: Egress;
+    }
+  >
 >;
 
 /** A mesh with the given services, each in cell-1. */
@@ -20,9 +31,10 @@ export function meshOf(plan: ServicePlan): Mesh {
     ],
     teams: teams.map((name) => ({ name, colour: '#123456', contact: `100% #${name}` })),
     products: ['test'],
-    services: Object.entries(plan).map(([name, { team, operations }]) =>
-      serviceOf(name, team, operations),
-    ),
+    services: Object.entries(plan).map(([name, { team, operations, egress }]) => ({
+      ...serviceOf(name, team, operations),
+      ...(egress === undefined ? {} : { egress }),
+    })),
     objectives: [],
     directory: '/mesh',
   };
@@ -72,8 +84,9 @@ function serviceOf(
     command: ['node', 'main.js'],
     environment: {},
     operations: Object.entries(operations).map(([operation, request]): Operation => {
-      const [method = '', path = ''] = request.split(' ');
+      const [, method = '', host = '', path = ''] = /^(\w+) ([^/]*)(.*)$/.exec(request) ?? [];
       return {
+        ...(host === '' ? {} : { host }),
         id: `${name}.${operation}`,
         name: operation,
         service: name,
