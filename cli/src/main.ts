@@ -71,6 +71,7 @@ interface UpOptions {
   readonly mesh: string;
   readonly port: number;
   readonly detach?: boolean;
+  readonly follow?: string;
 }
 
 const DEFAULT_PORT = 8080;
@@ -266,12 +267,15 @@ program
   .option('--mesh <directory>', 'mesh directory', '.')
   .option('--port <port>', 'port of the page', parsePort, DEFAULT_PORT)
   .option('--detach', 'return when it is up; dotline down stops it')
-  .action(async (options: UpOptions) => {
+  .option('--follow <url#branch>', 'bring what is pushed to a branch into the mesh directory')
+  .action(async ({ follow, ...given }: UpOptions) => {
+    const options: UpOptions = { ...given, ...(await following(given.mesh, follow)) };
     if (options.detach) return upDetached(options);
     const { up } = await import('@dotline/runner/up');
     await up({
       meshDirectory: options.mesh,
       port: options.port,
+      ...(options.follow === undefined ? {} : { follow: options.follow }),
       print: (line) => console.log(line),
     });
   });
@@ -307,6 +311,13 @@ function show(options: ReadOptions, { text, value, exitCode }: Answer): void {
   process.exitCode = exitCode;
 }
 
+/** Makes a mesh directory able to follow a branch, when it is to. */
+async function following(mesh: string, follow: string | undefined): Promise<{ follow?: string }> {
+  if (follow === undefined) return {};
+  const { ensureFollowing } = await import('@dotline/mesh-repository/following-checkout');
+  return { follow: await ensureFollowing(mesh, follow) };
+}
+
 /** Starts this command again in the background and waits until it is up or has failed. */
 async function upDetached(options: UpOptions): Promise<void> {
   const folders = await meshFolders(options.mesh);
@@ -322,6 +333,7 @@ async function upDetached(options: UpOptions): Promise<void> {
       options.mesh,
       '--port',
       String(options.port),
+      ...(options.follow === undefined ? [] : ['--follow', options.follow]),
     ],
     { detached: true, stdio: ['ignore', log.fd, log.fd] },
   );

@@ -134,10 +134,14 @@ export class LocalMesh {
     await Promise.all(starts);
   }
 
-  /** The control plane; resolves when a revision is live. */
-  async startControlPlane(): Promise<Revision> {
+  /**
+   * The control plane; resolves when a revision is live.
+   * @param follow `<url>#<branch>` that the mesh directory follows
+   */
+  async startControlPlane(follow: string | undefined): Promise<Revision> {
     await mkdir(join(this.folders.data, 'certificate-authority'), { recursive: true, mode: 0o700 });
-    await this.#start(platform.controlPlaneProcess(this.#context(), this.programs.opa.path));
+    const { opa } = this.programs;
+    await this.#start(platform.controlPlaneProcess(this.#context(), opa.path, follow));
     const revision = await this.#controlPlane.revision();
     if (revision === undefined)
       throw new Error('the control plane is healthy without a live revision');

@@ -61,13 +61,19 @@ export function clickhouseProcess({ folders, state }: Context): LocalProcess {
   };
 }
 
-export function controlPlaneProcess(context: Context, opaPath: string): LocalProcess {
+/** @param follow `<url>#<branch>` that the mesh directory follows */
+export function controlPlaneProcess(
+  context: Context,
+  opaPath: string,
+  follow: string | undefined,
+): LocalProcess {
   const { folders, state, addresses } = context;
   return {
     name: 'control-plane',
     command: [process.execPath, entry('@dotline/control-plane/main')],
     environment: {
       MESH_DIRECTORY: folders.mesh,
+      ...(follow === undefined ? {} : { MESH_FOLLOW: follow }),
       DATABASE_URL: addresses.databaseUrl,
       REDIS_URL: addresses.redisUrl,
       XDS_LISTEN: loopback(state.ports.xds),

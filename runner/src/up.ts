@@ -24,6 +24,8 @@ export interface UpOptions {
   readonly meshDirectory: string;
   /** Of the page. */
   readonly port: number;
+  /** `<url>#<branch>` whose commits come into the mesh directory. */
+  readonly follow?: string;
   /** Where lines for a person go. */
   readonly print: (line: string) => void;
 }
@@ -109,7 +111,7 @@ export async function up(options: UpOptions): Promise<void> {
       },
       step('PostgreSQL, Valkey, ClickHouse', () => local().startStores()),
       step('Control plane: policies into edges', async (task) => {
-        context.revision = await local().startControlPlane();
+        context.revision = await local().startControlPlane(options.follow);
         task.title = `Control plane: revision ${context.revision.id}, ${context.revision.edges.length} edges`;
       }),
       step('Collector, objectives, page', () => local().startObservers(options.port)),
