@@ -17,6 +17,7 @@ import { attributesOf } from './attributes.js';
 import { DecodedRequest, MalformedRequest } from './decoded-request.js';
 import { logRow } from './log-row.js';
 import { metricPointRows } from './metric-point-rows.js';
+import { isRequestDecision, requestDecisionRow } from './request-decision-row.js';
 import { senderOf } from './sender.js';
 import { spanRow } from './span-row.js';
 
@@ -35,7 +36,7 @@ export interface Signal {
   response(rejected: number): Uint8Array;
 }
 
-/** Envoy's access logs and everybody's own logs. */
+/** Envoy's access logs, decisions about single requests, and everybody's own logs. */
 export const LOGS: Signal = {
   name: 'logs',
   grpcPath: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
@@ -47,6 +48,11 @@ export const LOGS: Signal = {
       for (const { scope, logRecords } of scopeLogs) {
         for (const record of logRecords) {
           const attributes = attributesOf(record.attributes);
+          if (isRequestDecision(attributes, peer)) {
+            const row = requestDecisionRow(record, attributes, arrivalNs, request);
+            request.add('request_decisions', row);
+            continue;
+          }
           if (!attributes.has('reporter')) {
             const scopeName = scope?.name ?? '';
             request.add('logs', logRow(record, attributes, scopeName, sender, arrivalNs, request));

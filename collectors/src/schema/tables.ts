@@ -209,6 +209,28 @@ ORDER BY (staged_revision, callee, caller, toStartOfMinute(time), time)
 TTL toDateTime(time) + INTERVAL ${RAW_DAYS} DAY DELETE
 ${RAW_SETTINGS}`;
 
+/** Decisions about single requests, as authorizers tell them; kept as long as what they explain. */
+const REQUEST_DECISIONS = `
+CREATE TABLE IF NOT EXISTS dotline.request_decisions (
+  time DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  outcome Enum8('allowed' = 1, 'refused' = 2, 'undecided' = 3),
+  reason LowCardinality(String),
+  team LowCardinality(String),
+  rule LowCardinality(String),
+  caller LowCardinality(String),
+  callee LowCardinality(String),
+  operation LowCardinality(String),
+  policy LowCardinality(String),
+  revision LowCardinality(String),
+  latency_us UInt32 CODEC(T64, ZSTD(1)),
+  trace_id String CODEC(ZSTD(1)),
+  INDEX by_trace trace_id TYPE bloom_filter(0.01) GRANULARITY 1
+) ENGINE = MergeTree
+PARTITION BY toDate(time)
+ORDER BY (team, operation, toStartOfMinute(time), time)
+TTL toDateTime(time) + INTERVAL ${RAW_DAYS} DAY DELETE
+${RAW_SETTINGS}`;
+
 /** In order; each leaves a schema that older and newer collectors can write to. */
 export const STATEMENTS: readonly string[] = [
   'CREATE DATABASE IF NOT EXISTS dotline',
@@ -222,5 +244,6 @@ export const STATEMENTS: readonly string[] = [
   SPANS,
   METRIC_POINTS,
   LOGS,
+  REQUEST_DECISIONS,
   SHADOW_VERDICTS,
 ];
