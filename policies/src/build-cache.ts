@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
+  link,
   mkdir,
   mkdtemp,
   readdir,
@@ -13,13 +14,15 @@ import {
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ALLOWED_BUILTINS } from './allowed-builtins.js';
-import type { BuiltUnit } from './build-unit.js';
+import type { BuiltUnit, UnitFacts } from './build-unit.js';
 import type { PolicyUnit } from './policy-unit.js';
 
 /** Raised whenever the same Rego would be compiled to something else, or stored in another form. */
-const FORMAT = 4;
-const ENTRIES_MAX = 1_000;
-const ENTRIES_KEPT = 800;
+const FORMAT = 5;
+const ENTRIES_MAX = 4_000;
+const ENTRIES_KEPT = 3_000;
+/** An entry's age is renewed only when it is so old, because that costs as much as reading it. */
+const RENEWED_AFTER_MS = 3_600_000;
 
 /** SHA-256 of the WebAssembly, so that a file that a crash cut short is not taken for a policy. */
 const Stored = z.object({ wasm: z.string().exactOptional() });
@@ -38,9 +41,12 @@ const Facts = z.object({
   ),
   copyLines: z.array(z.number()),
   entrypoints: z.array(z.string()),
-  readsCatalog: z.boolean(),
+  reads: z.array(z.array(z.string().nullable())),
+  judgesOneByOne: z.boolean(),
   decision: z.object({ entrypoint: z.string(), readsCatalog: z.boolean() }).exactOptional(),
 });
+
+const Result = z.object({ asked: z.string(), sets: z.record(z.string(), z.unknown()) });
 
 /** Everything that a build depends on: format, OPA, allowed builtins, and the unit's files. */
 export function buildKey(opaVersion: string, unit: PolicyUnit): string {
@@ -50,43 +56,100 @@ export function buildKey(opaVersion: string, unit: PolicyUnit): string {
   return sha256(JSON.stringify(inputs));
 }
 
+/** A build as the cache knows it. */
+export interface StoredBuild {
+  readonly facts: UnitFacts;
+  /** SHA-256 of its WebAssembly; absent when no rule emits anything. */
+  readonly program?: string;
+}
+
+/** The emitted sets of a unit, by entrypoint, as they came out of an evaluation. */
+export type EmittedSets = Readonly<Record<string, unknown>>;
+
 /**
- * Successful builds on disk, one folder for each key; shared by processes, because a folder appears by
- * rename, complete, and the same key always holds the same content. Past a thousand builds those go that were not used for the longest time.
+ * Successful builds on disk, one folder for each key, and in it what its last evaluations gave; shared by
+ * processes, because folders and files appear by rename, complete, and the same key always holds the same
+ * content. Past four thousand builds those go that were not used for the longest time.
  */
 export class BuildCache {
   constructor(readonly directory: string) {}
 
-  async find(key: string): Promise<BuiltUnit | undefined> {
+  async find(key: string): Promise<StoredBuild | undefined> {
     try {
-      const folder = join(this.directory, key);
-      const json: unknown = JSON.parse(await readFile(join(folder, 'facts.json'), 'utf8'));
+      const path = join(this.directory, key, 'facts.json');
+      const json: unknown = JSON.parse(await readFile(path, 'utf8'));
       const facts = Facts.parse(json);
-      const { wasm: digest } = Stored.parse(json);
-      const wasm = digest === undefined ? undefined : await readFile(join(folder, 'policy.wasm'));
-      if (wasm !== undefined && sha256(wasm) !== digest) return undefined;
-      // Pruning spares what was used lately.
-      await utimes(folder, new Date(), new Date());
-      return { facts, ...(wasm === undefined ? {} : { wasm }) };
+      const { wasm: program } = Stored.parse(json);
+      await this.#renew(join(this.directory, key));
+      return { facts, ...(program === undefined ? {} : { program }) };
     } catch {
       // Absent, being pruned or damaged: all mean "build it again".
       return undefined;
     }
   }
 
-  async store(key: string, built: BuiltUnit): Promise<void> {
-    await mkdir(this.directory, { recursive: true });
-    const unfinished = await mkdtemp(join(this.directory, 'unfinished-'));
+  /** The WebAssembly of a build, when it is there and whole. */
+  async readProgram(key: string, program: string): Promise<Uint8Array | undefined> {
+    const wasm = await readFile(join(this.directory, key, 'policy.wasm')).catch(() => undefined);
+    return wasm !== undefined && sha256(wasm) === program ? wasm : undefined;
+  }
+
+  /** What an evaluation gave, if it was the last of its name: `asked` names all else that it depends on. */
+  async readResult(key: string, name: string, asked: string): Promise<EmittedSets | undefined> {
     try {
-      const { facts, wasm } = built;
-      const stored = wasm === undefined ? facts : { ...facts, wasm: sha256(wasm) };
-      await writeFile(join(unfinished, 'facts.json'), JSON.stringify(stored));
-      if (wasm !== undefined) await writeFile(join(unfinished, 'policy.wasm'), wasm);
-      await this.#replace(unfinished, join(this.directory, key));
-    } finally {
-      await rm(unfinished, { recursive: true, force: true });
+      const path = join(this.directory, key, resultFile(name));
+      const result = Result.parse(JSON.parse(await readFile(path, 'utf8')));
+      return result.asked === asked ? result.sets : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Keeps it for the next process. That it cannot be kept costs time and nothing else. */
+  async storeResult(key: string, name: string, asked: string, sets: EmittedSets): Promise<void> {
+    const path = join(this.directory, key, resultFile(name));
+    const unfinished = `${path}.${process.pid}.${randomUUID()}`;
+    try {
+      await writeFile(unfinished, JSON.stringify({ asked, sets }));
+      await rename(unfinished, path);
+    } catch {
+      await rm(unfinished, { force: true });
+    }
+  }
+
+  /** Stores builds that share one WebAssembly, or have none. */
+  async store(builds: ReadonlyMap<string, BuiltUnit>): Promise<void> {
+    await mkdir(this.directory, { recursive: true });
+    let stored: { path: string; wasm: Uint8Array } | undefined;
+    for (const [key, { facts, wasm }] of builds) {
+      const unfinished = await mkdtemp(join(this.directory, 'unfinished-'));
+      try {
+        const content = wasm === undefined ? facts : { ...facts, wasm: sha256(wasm) };
+        await writeFile(join(unfinished, 'facts.json'), JSON.stringify(content));
+        const path = join(unfinished, 'policy.wasm');
+        if (wasm !== undefined) {
+          // The same file under each key, where the file system can; it goes with the last of them.
+          const linked =
+            stored?.wasm === wasm &&
+            (await link(stored.path, path).then(
+              () => true,
+              () => false,
+            ));
+          if (!linked) await writeFile(path, wasm);
+          stored = { path: join(this.directory, key, 'policy.wasm'), wasm };
+        }
+        await this.#replace(unfinished, join(this.directory, key));
+      } finally {
+        await rm(unfinished, { recursive: true, force: true });
+      }
     }
     await this.#prune();
+  }
+
+  /** Pruning spares what was used lately. */
+  async #renew(folder: string): Promise<void> {
+    const { mtimeMs } = await stat(folder);
+    if (Date.now() - mtimeMs > RENEWED_AFTER_MS) await utimes(folder, new Date(), new Date());
   }
 
   async #replace(unfinished: string, folder: string): Promise<void> {
@@ -124,7 +187,11 @@ export class BuildCache {
   }
 }
 
-function sha256(content: string | Uint8Array): string {
+function resultFile(name: string): string {
+  return `result-${name}.json`;
+}
+
+export function sha256(content: string | Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
 }
 

@@ -3,9 +3,24 @@ import { join } from 'node:path';
 import type { Witness } from '@dotline/model/edge';
 import type { Problem } from '@dotline/model/mesh-error';
 import { extract } from 'tar';
-import { CAPABILITIES_FILE, checkParsed, inScratchFolder, parseUnit } from './check-unit.js';
-import { type DecisionFacts, instrument, originalLine, type ParsedSource } from './instrument.js';
+import { type CatalogPath, withoutSubsumed } from './catalog-path.js';
+import {
+  CAPABILITIES_FILE,
+  checkOwn,
+  checkParsed,
+  checkTogether,
+  inScratchFolder,
+  parseUnit,
+} from './check-unit.js';
+import {
+  type DecisionFacts,
+  type InstrumentedUnit,
+  instrument,
+  originalLine,
+  type ParsedSource,
+} from './instrument.js';
 import type { Opa } from './opa.js';
+import { OpaError } from './opa-error.js';
 import { readOpaErrorText } from './opa-problems.js';
 import type { PolicyUnit } from './policy-unit.js';
 
@@ -16,16 +31,26 @@ export interface UnitFacts {
   /** Where each rule's copy starts in its instrumented file. */
   readonly copyLines: readonly number[];
   readonly entrypoints: readonly string[];
-  /** Whether a rule looks at `data.catalog`: if none does, another catalog cannot change the result. */
-  readonly readsCatalog: boolean;
+  /** What the rules look at of `data.catalog`: whatever else is in another catalog cannot change the result. */
+  readonly reads: readonly CatalogPath[];
+  /** Whether `deny` says of each candidate the same, whatever the others are. */
+  readonly judgesOneByOne: boolean;
   /** Present when the unit decides single requests. */
   readonly decision?: DecisionFacts;
 }
 
 export interface BuiltUnit {
   readonly facts: UnitFacts;
-  /** Absent when no rule emits anything. */
+  /** Absent when no rule emits anything. Units that were built together share one. */
   readonly wasm?: Uint8Array;
+}
+
+export type BuildResult = { built: BuiltUnit } | { problems: readonly Problem[] };
+
+/** A unit that is parsed. */
+interface ParsedUnit {
+  readonly unit: PolicyUnit;
+  readonly parsed: readonly ParsedSource[];
 }
 
 /**
@@ -36,9 +61,86 @@ export async function buildUnit(
   opa: Opa,
   capabilities: string,
   unit: PolicyUnit,
-): Promise<{ built: BuiltUnit } | { problems: readonly Problem[] }> {
-  const { parsed, problems } = await parseUnit(opa, unit);
-  if (problems.length > 0) return { problems };
+): Promise<BuildResult> {
+  return refusingExhaustion(unit, async () => {
+    const { parsed, problems } = await parseUnit(opa, unit);
+    return problems.length > 0 ? { problems } : buildParsed(opa, capabilities, { unit, parsed });
+  });
+}
+
+/**
+ * Checks and compiles several units with fewer runs of OPA than one by one: each file is parsed alone, then all
+ * that are sound so far are checked in one run and compiled in another, into one WebAssembly. No unit sees
+ * another's rules, since what a unit may look at is checked before. When something is wrong with the whole,
+ * each is built alone, so that everybody hears of their own problems only.
+ * @throws OpaError
+ */
+export async function buildTogether(
+  opa: Opa,
+  capabilities: string,
+  units: readonly PolicyUnit[],
+): Promise<ReadonlyMap<PolicyUnit, BuildResult>> {
+  const results = new Map<PolicyUnit, BuildResult>();
+  const sound: ParsedUnit[] = [];
+  await Promise.all(
+    units.map(async (unit) => {
+      const result = await refusingExhaustion(unit, () => parseUnit(opa, unit));
+      const { problems } = result;
+      if (!('parsed' in result) || problems.length > 0) results.set(unit, { problems });
+      else sound.push({ unit, parsed: result.parsed });
+    }),
+  );
+  const isAlone = ({ unit, parsed }: ParsedUnit) =>
+    checkOwn(unit, parsed).length > 0 ||
+    // Its WebAssembly goes to authorizers, so it must not depend on who else was built.
+    instrument(unit, parsed).decision !== undefined ||
+    sound.some((other) => other.unit !== unit && other.unit.package === unit.package);
+  const together = sound.filter((each) => !isAlone(each));
+  const built = together.length > 1 ? await buildSound(opa, capabilities, together) : undefined;
+  await Promise.all(
+    sound.map(async (each) => {
+      const known = built?.get(each.unit);
+      const result = await (known === undefined
+        ? refusingExhaustion(each.unit, () => buildParsed(opa, capabilities, each))
+        : { built: known });
+      results.set(each.unit, result);
+    }),
+  );
+  return results;
+}
+
+/** All of the units in one WebAssembly, or nothing when there is anything wrong with one of them. */
+async function buildSound(
+  opa: Opa,
+  capabilities: string,
+  units: readonly ParsedUnit[],
+): Promise<ReadonlyMap<PolicyUnit, BuiltUnit> | undefined> {
+  const instrumented = units.map(({ unit, parsed }) => instrument(unit, parsed));
+  const sources = units.flatMap(({ unit }) => unit.sources);
+  try {
+    const [problems, compiled] = await Promise.all([
+      checkTogether(opa, capabilities, sources),
+      compile(opa, capabilities, instrumented),
+    ]);
+    if (problems.length > 0 || 'stderr' in compiled) return undefined;
+    return new Map(
+      units.map(({ unit, parsed }, index): [PolicyUnit, BuiltUnit] => {
+        const facts = factsOf(parsed, instrumented[index] ?? instrument(unit, parsed));
+        const emits = facts.entrypoints.length > 0 && compiled.wasm !== undefined;
+        return [unit, { facts, ...(emits ? { wasm: compiled.wasm } : {}) }];
+      }),
+    );
+  } catch (error) {
+    if (error instanceof OpaError && error.code === 'exhausted') return undefined;
+    throw error;
+  }
+}
+
+async function buildParsed(
+  opa: Opa,
+  capabilities: string,
+  { unit, parsed }: ParsedUnit,
+): Promise<BuildResult> {
   // At the same time, since each is a process that takes as long as the other.
   const [found, result] = await Promise.all([
     checkParsed(opa, capabilities, unit, parsed),
@@ -53,16 +155,50 @@ async function compileParsed(
   capabilities: string,
   unit: PolicyUnit,
   parsed: readonly ParsedSource[],
-): Promise<{ built: BuiltUnit } | { problems: readonly Problem[] }> {
-  const { files, rules, copyLines, entrypoints, decision } = instrument(unit, parsed);
-  const readsCatalog = parsed.some(({ module }) =>
-    module.references.some(({ root, path }) => root === 'data' && path[0] === 'catalog'),
+): Promise<BuildResult> {
+  const instrumented = instrument(unit, parsed);
+  const facts = factsOf(parsed, instrumented);
+  const compiled = await compile(opa, capabilities, [instrumented]);
+  if (!('stderr' in compiled)) {
+    return { built: { facts, ...(compiled.wasm === undefined ? {} : { wasm: compiled.wasm }) } };
+  }
+  const found = readOpaErrorText(compiled.stderr, instrumented.files[0]?.file ?? unit.owner);
+  return {
+    problems: found.map((problem) => ({
+      ...problem,
+      line: originalLine(facts, problem.file, problem.line),
+    })),
+  };
+}
+
+function factsOf(
+  parsed: readonly ParsedSource[],
+  { rules, copyLines, entrypoints, decision }: InstrumentedUnit,
+): UnitFacts {
+  const catalogPaths = parsed.flatMap(({ module }) =>
+    module.references
+      .filter(({ root, keys }) => root === 'data' && keys[0] === 'catalog')
+      .map(({ keys }) => keys.slice(1)),
   );
-  const facts: UnitFacts = {
-    ...{ rules, copyLines, entrypoints, readsCatalog },
+  return {
+    rules,
+    copyLines,
+    entrypoints,
+    reads: withoutSubsumed(catalogPaths),
+    judgesOneByOne: parsed.every(({ module }) => module.judgesOneByOne),
     ...(decision === undefined ? {} : { decision }),
   };
-  if (entrypoints.length === 0) return { built: { facts } };
+}
+
+/** One run of `opa build`: the WebAssembly of all entrypoints (none, none), or what OPA says is wrong. */
+async function compile(
+  opa: Opa,
+  capabilities: string,
+  units: readonly InstrumentedUnit[],
+): Promise<{ wasm?: Uint8Array } | { stderr: string }> {
+  const files = units.flatMap((unit) => unit.files);
+  const entrypoints = units.flatMap((unit) => unit.entrypoints);
+  if (entrypoints.length === 0) return {};
   const written = [...files, { file: CAPABILITIES_FILE, text: capabilities }];
   return inScratchFolder(written, async (folder) => {
     const { exitCode, stderr } = await opa.run(
@@ -74,20 +210,27 @@ async function compileParsed(
       ],
       folder,
     );
-    if (exitCode !== 0) {
-      const found = readOpaErrorText(stderr, files[0]?.file ?? unit.owner);
-      return {
-        problems: found.map((problem) => ({
-          ...problem,
-          line: originalLine(facts, problem.file, problem.line),
-        })),
-      };
-    }
+    if (exitCode !== 0) return { stderr };
     await extract({
       file: join(folder, 'bundle.tar.gz'),
       cwd: folder,
       filter: (path) => path === '/policy.wasm',
     });
-    return { built: { facts, wasm: await readFile(join(folder, 'policy.wasm')) } };
+    return { wasm: await readFile(join(folder, 'policy.wasm')) };
   });
+}
+
+/** A policy that OPA cannot get through in time or output is its author's problem, not everybody's. */
+async function refusingExhaustion<Result>(
+  unit: PolicyUnit,
+  work: () => Promise<Result>,
+): Promise<Result | { problems: readonly Problem[] }> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof OpaError) || error.code !== 'exhausted') throw error;
+    const file = unit.sources[0]?.file ?? unit.owner;
+    const hint = 'make the policies simpler, or split what one rule states';
+    return { problems: [{ file, line: 1, message: `cannot be compiled: ${error.message}`, hint }] };
+  }
 }

@@ -45,11 +45,26 @@ export async function checkParsed(
   parsed: readonly ParsedSource[],
 ): Promise<Problem[]> {
   if (unit.sources.length === 0) return [];
-  const own = parsed.flatMap(({ source, module }) => checkModule(unit, source.file, module));
-  const files = unit.sources.map((source) => source.file);
-  const written = [...unit.sources, { file: CAPABILITIES_FILE, text: capabilities }];
-  const strict = await inScratchFolder(written, (folder) => checkStrictly(opa, folder, files));
-  return [...own, ...checkRequestRules(unit, parsed), ...strict];
+  return [...checkOwn(unit, parsed), ...(await checkTogether(opa, capabilities, unit.sources))];
+}
+
+/** The part of `checkParsed` that asks no process: whose packages they are, what they emit and look at. */
+export function checkOwn(unit: PolicyUnit, parsed: readonly ParsedSource[]): Problem[] {
+  return [
+    ...parsed.flatMap(({ source, module }) => checkModule(unit, source.file, module)),
+    ...checkRequestRules(unit, parsed),
+  ];
+}
+
+/** The other part: one `opa check --strict` of all the files. @throws OpaError */
+export function checkTogether(
+  opa: Opa,
+  capabilities: string,
+  sources: readonly PolicySource[],
+): Promise<Problem[]> {
+  const files = sources.map((source) => source.file);
+  const written = [...sources, { file: CAPABILITIES_FILE, text: capabilities }];
+  return inScratchFolder(written, (folder) => checkStrictly(opa, folder, files));
 }
 
 /** Writes files below a new temporary folder, hands it over, and removes it whatever happens. */

@@ -78,10 +78,17 @@ describe('a compiler that is used again', () => {
     const [entry] = await readdir(`${own}/policies`);
     await truncate(`${own}/policies/${entry}/facts.json`, 10);
     expect(await built()).toBe(1);
+    // A result that is kept needs no WebAssembly; without it, the damage shows, and does not matter.
     for (const each of await readdir(`${own}/policies`)) {
       await truncate(`${own}/policies/${each}/policy.wasm`, 10_000);
     }
-    expect(await built()).toBe(4);
+    expect(await built()).toBe(0);
+    for (const each of await readdir(`${own}/policies`)) {
+      for (const result of ['stated', 'denied']) {
+        await rm(`${own}/policies/${each}/result-${result}.json`, { force: true });
+      }
+    }
+    expect(await built()).toBe(0);
     await rm(`${own}/policies`, { recursive: true });
     expect(await built()).toBe(4);
     expect(await built()).toBe(0);

@@ -1,51 +1,76 @@
 import { parentPort } from 'node:worker_threads';
-import { loadPolicy } from '@open-policy-agent/opa-wasm';
+import { type LoadedPolicy, loadPolicy } from '@open-policy-agent/opa-wasm';
 
-/** One unit's work: each entrypoint evaluated over the same data. */
-export interface EvaluationRequest {
-  readonly id: number;
+/** A compiled policy with its data: what stays loaded for the next request that asks the same of it. */
+export interface LoadedProgram {
   readonly wasm: Uint8Array;
   /** JSON text. */
   readonly data: string;
+}
+
+/** One evaluation: each entrypoint over the same data and input. */
+export interface EvaluationMessage {
+  /** Absent when the thread has loaded it already. */
+  readonly program?: LoadedProgram;
   readonly entrypoints: readonly string[];
-  readonly input?: unknown;
+  /** JSON text. */
+  readonly input?: string;
 }
 
 /**
- * `started` comes first, when the thread is up and turns to the request, then one of the others.
+ * `ready` comes first, when the thread is up and the program is loaded, then one of the others.
  * `results[entrypoint]` is what the entrypoint is; absent when it is undefined.
  */
 export type EvaluationAnswer =
-  | { readonly id: number; readonly started: true }
-  | { readonly id: number; readonly results: Readonly<Record<string, unknown>> }
-  | { readonly id: number; readonly error: string };
+  | { readonly ready: true }
+  | { readonly results: Readonly<Record<string, unknown>> }
+  | { readonly error: string };
 
 /** 256 MiB in pages of 64 KiB: a policy that needs more ends itself, not the process. */
 const MEMORY_PAGES_MAX = 4096;
 const MEMORY_PAGES_INITIAL = 16;
 
-parentPort?.on('message', async (request: EvaluationRequest) => {
-  parentPort?.postMessage({ id: request.id, started: true } satisfies EvaluationAnswer);
-  parentPort?.postMessage(await evaluate(request));
+let loaded: LoadedPolicy | undefined;
+
+parentPort?.on('message', async (request: EvaluationMessage) => {
+  parentPort?.postMessage(await answer(request));
 });
 
-async function evaluate(request: EvaluationRequest): Promise<EvaluationAnswer> {
-  const { id } = request;
+async function answer(request: EvaluationMessage): Promise<EvaluationAnswer> {
   try {
-    const memory = { initial: MEMORY_PAGES_INITIAL, maximum: MEMORY_PAGES_MAX };
-    const policy = await loadPolicy(request.wasm, memory);
-    const data = new TextEncoder().encode(request.data);
-    policy.setData(data.buffer);
-    const results: Record<string, unknown> = {};
-    for (const entrypoint of request.entrypoints) {
-      const answer: { result: unknown }[] = policy.evaluate(request.input ?? null, entrypoint);
-      results[entrypoint] = answer[0]?.result;
+    if (request.program !== undefined) {
+      loaded = undefined;
+      loaded = await load(request.program);
     }
-    return { id, results };
+    parentPort?.postMessage({ ready: true } satisfies EvaluationAnswer);
+    if (loaded === undefined) throw new Error('no policy is loaded');
+    return { results: evaluate(loaded, request) };
   } catch (error) {
+    // Its memory may be full.
+    loaded = undefined;
     // The SDK throws texts and plain objects as well as errors.
-    return { id, error: messageOf(error) };
+    return { error: messageOf(error) };
   }
+}
+
+async function load({ wasm, data }: LoadedProgram): Promise<LoadedPolicy> {
+  const memory = { initial: MEMORY_PAGES_INITIAL, maximum: MEMORY_PAGES_MAX };
+  const policy = await loadPolicy(wasm, memory);
+  policy.setData(new TextEncoder().encode(data).buffer);
+  return policy;
+}
+
+function evaluate(
+  policy: LoadedPolicy,
+  { entrypoints, input }: EvaluationMessage,
+): Record<string, unknown> {
+  const results: Record<string, unknown> = {};
+  const given = input === undefined ? null : new TextEncoder().encode(input).buffer;
+  for (const entrypoint of entrypoints) {
+    const answers: { result: unknown }[] = policy.evaluate(given, entrypoint);
+    results[entrypoint] = answers[0]?.result;
+  }
+  return results;
 }
 
 function messageOf(error: unknown): string {

@@ -35,11 +35,16 @@ async function compiled(body: string): Promise<Uint8Array> {
   return result.built.wasm;
 }
 
+let programs = 0;
+function request(wasm: Uint8Array, data = '{}') {
+  const key = String(programs++);
+  return { key, program: () => ({ wasm, data }), entrypoints: [entrypoint] };
+}
+
 describe('an evaluator', () => {
   it('answers with what each entrypoint is', async () => {
     const wasm = await compiled('needs contains service if some service in data.catalog');
-    const request = { wasm, data: '{"catalog": ["ä", "b"]}', entrypoints: [entrypoint] };
-    const results = await evaluator.evaluate(request);
+    const results = await evaluator.evaluate(request(wasm, '{"catalog": ["ä", "b"]}'));
     expect(results[entrypoint]).toEqual(
       expect.arrayContaining([
         { rule: 0, relation: 'ä' },
@@ -55,8 +60,7 @@ describe('an evaluator', () => {
 	a * b * c < 0
 }`);
     const quick = await compiled('needs contains 2');
-    const ask = (wasm: Uint8Array) =>
-      evaluator.evaluate({ wasm, data: '{}', entrypoints: [entrypoint] });
+    const ask = (wasm: Uint8Array) => evaluator.evaluate(request(wasm));
     const [first, second] = await Promise.allSettled([ask(endless), ask(quick)]);
     expect(first).toMatchObject({
       status: 'rejected',
@@ -69,7 +73,7 @@ describe('an evaluator', () => {
 
   it('refuses what is no policy', async () => {
     const wasm = new Uint8Array([1, 2, 3]);
-    const answer = evaluator.evaluate({ wasm, data: '{}', entrypoints: [entrypoint] });
+    const answer = evaluator.evaluate(request(wasm));
     await expect(answer).rejects.toBeInstanceOf(EvaluationError);
   });
 });

@@ -1,88 +1,184 @@
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { EvaluationAnswer, EvaluationRequest } from './evaluation-worker.js';
+import type { EvaluationAnswer, EvaluationMessage, LoadedProgram } from './evaluation-worker.js';
 
 /** A policy could not be evaluated: it ran into a conflict, used too much memory or took too long. */
 export class EvaluationError extends Error {
   override readonly name = 'EvaluationError';
 }
 
-/** Loading the thread is no policy's doing, so it has a limit of its own, generous to a busy machine. */
+/** What is asked of a program. Requests with the same key are about the same WebAssembly and data. */
+export interface EvaluationRequest {
+  readonly key: string;
+  readonly program: () => LoadedProgram;
+  readonly entrypoints: readonly string[];
+  /** JSON text. */
+  readonly input?: string;
+}
+
+/** Loading thread and program is no policy's doing, so it has a limit of its own, generous to a busy machine. */
 const START_TIMEOUT_MS = 60_000;
+const THREADS_MAX = Math.min(2, availableParallelism());
+/** Of what a thread makes of results; the WebAssembly's own memory is not part of it. */
+const HEAP_MIB_MAX = 256;
+
+interface Waiting {
+  readonly request: EvaluationRequest;
+  resolve(results: Readonly<Record<string, unknown>>): void;
+  reject(error: Error): void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  /** Key of the program that it has loaded. */
+  loaded: string | undefined;
+  busy: boolean;
+}
 
 /**
- * Evaluates compiled policies in a thread of its own, one after the other, so that a policy which never
- * ends costs its own time limit and nothing else. The thread starts with the first evaluation, if it is
- * not warmed up before; idle, it keeps no process alive.
+ * Evaluates compiled policies in threads of their own, so that a policy which never ends, or fills its
+ * memory, costs its own time limit and nothing else. A thread keeps what it loaded last for requests of the same
+ * key. Threads start when there is work for them, or at `warmUp`; idle, they keep no process alive.
  */
 export class Evaluator {
   // Built code only: a thread cannot load TypeScript, and both `src` and `dist` find it here.
   static readonly #script = new URL('../dist/evaluation-worker.js', import.meta.url);
 
   readonly #timeoutMs: number;
-  #worker: Worker | undefined;
-  #nextId = 0;
-  /** The last evaluation asked for; the next one waits for it. */
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #threads: Thread[] = [];
+  readonly #waiting: Waiting[] = [];
+  readonly #running = new Set<Promise<void>>();
 
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Starts the thread ahead of the first evaluation. */
-  warmUp(): Worker {
-    if (this.#worker === undefined) {
-      this.#worker = new Worker(Evaluator.#script);
-      this.#worker.unref();
-    }
-    return this.#worker;
+  /** Starts a thread ahead of the first evaluation. */
+  warmUp(): void {
+    if (this.#threads.length === 0) this.#start();
   }
 
   /** @throws EvaluationError */
-  evaluate(request: Omit<EvaluationRequest, 'id'>): Promise<Readonly<Record<string, unknown>>> {
-    const result = this.#tail.then(() => this.#run({ ...request, id: this.#nextId++ }));
-    this.#tail = result.catch(() => undefined);
-    return result;
+  evaluate(request: EvaluationRequest): Promise<Readonly<Record<string, unknown>>> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ request, resolve, reject });
+      this.#next();
+    });
   }
 
-  /** Ends the thread after what it was asked for; another evaluation would start a new one. */
+  /** Ends the threads after what they were asked for; another evaluation would start new ones. */
   async close(): Promise<void> {
-    await this.#tail;
-    await this.#worker?.terminate();
-    this.#worker = undefined;
+    while (this.#running.size > 0) await Promise.all(this.#running);
+    await Promise.all(this.#threads.splice(0).map(({ worker }) => worker.terminate()));
   }
 
-  async #run(request: EvaluationRequest): Promise<Readonly<Record<string, unknown>>> {
-    const worker = this.warmUp();
-    worker.ref();
-    const answer = await new Promise<Exclude<EvaluationAnswer, { started: true }>>(
-      (resolve, reject) => {
-        const abandon = (error: Error) => {
-          this.#worker = undefined;
-          void worker.terminate();
-          finish(() => reject(error));
-        };
-        const abandonAfter = (timeoutMs: number, what: string) =>
-          setTimeout(() => {
-            abandon(new EvaluationError(`${what} takes more than ${timeoutMs / 1000} s`));
-          }, timeoutMs);
-        let timer = abandonAfter(START_TIMEOUT_MS, 'starting the evaluation thread');
-        const onMessage = (message: EvaluationAnswer) => {
-          if (!('started' in message)) return finish(() => resolve(message));
-          clearTimeout(timer);
-          timer = abandonAfter(this.#timeoutMs, 'evaluation');
-        };
-        const onError = (error: Error) => abandon(new EvaluationError(error.message));
-        const finish = (settle: () => void) => {
-          clearTimeout(timer);
-          worker.off('message', onMessage).off('error', onError);
-          worker.unref();
-          settle();
-        };
-        worker.on('message', onMessage).on('error', onError);
-        worker.postMessage(request);
-      },
-    );
-    if ('error' in answer) throw new EvaluationError(answer.error);
+  #start(): Thread {
+    const worker = new Worker(Evaluator.#script, {
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB_MAX },
+    });
+    worker.unref();
+    const thread = { worker, loaded: undefined, busy: false };
+    this.#threads.push(thread);
+    // Whoever waits for it hears of it too; a thread that ends while idle is nobody's failure.
+    worker.on('error', () => this.#forget(thread));
+    return thread;
+  }
+
+  #forget(thread: Thread): void {
+    const at = this.#threads.indexOf(thread);
+    if (at !== -1) this.#threads.splice(at, 1);
+  }
+
+  /** Gives work to every thread that is free. */
+  #next(): void {
+    while (this.#waiting.length > 0) {
+      const thread = this.#freeThread();
+      if (thread === undefined) return;
+      const work = this.#workFor(thread);
+      thread.busy = true;
+      const run = this.#run(thread, work.request).then(work.resolve, work.reject);
+      const done = run.finally(() => {
+        this.#running.delete(done);
+        thread.busy = false;
+        this.#next();
+      });
+      this.#running.add(done);
+    }
+  }
+
+  #freeThread(): Thread | undefined {
+    const free = this.#threads.filter(({ busy }) => !busy);
+    const wanted = this.#waiting[0]?.request.key;
+    const best = free.find(({ loaded }) => loaded === wanted) ?? free[0];
+    return best ?? (this.#threads.length < THREADS_MAX ? this.#start() : undefined);
+  }
+
+  /** What the thread has loaded goes first, then what no other thread is about to have loaded. */
+  #workFor(thread: Thread): Waiting {
+    const elsewhere = new Set(this.#threads.filter(({ busy }) => busy).map(({ loaded }) => loaded));
+    const own = this.#waiting.findIndex(({ request }) => request.key === thread.loaded);
+    const fresh = this.#waiting.findIndex(({ request }) => !elsewhere.has(request.key));
+    const [work] = this.#waiting.splice(own !== -1 ? own : Math.max(fresh, 0), 1);
+    if (work === undefined) throw new RangeError('there is no work');
+    return work;
+  }
+
+  async #run(
+    thread: Thread,
+    { key, program, entrypoints, input }: EvaluationRequest,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const message: EvaluationMessage = {
+      entrypoints,
+      ...(thread.loaded === key ? {} : { program: program() }),
+      ...(input === undefined ? {} : { input }),
+    };
+    thread.loaded = key;
+    const answer = await this.#ask(thread, message);
+    if ('error' in answer) {
+      thread.loaded = undefined;
+      throw new EvaluationError(answer.error);
+    }
     return answer.results;
+  }
+
+  #ask(
+    thread: Thread,
+    message: EvaluationMessage,
+  ): Promise<Exclude<EvaluationAnswer, { ready: true }>> {
+    const { worker } = thread;
+    worker.ref();
+    return new Promise((resolve, reject) => {
+      const abandon = (error: Error) => {
+        this.#forget(thread);
+        void worker.terminate();
+        finish(() => reject(error));
+      };
+      const abandonAfter = (timeoutMs: number, what: string) =>
+        setTimeout(() => {
+          abandon(new EvaluationError(`${what} takes more than ${timeoutMs / 1000} s`));
+        }, timeoutMs);
+      let timer = abandonAfter(START_TIMEOUT_MS, 'loading the policy');
+      const onMessage = (answer: EvaluationAnswer) => {
+        if (!('ready' in answer)) return finish(() => resolve(answer));
+        clearTimeout(timer);
+        timer = abandonAfter(this.#timeoutMs, 'evaluation');
+      };
+      const onError = (error: Error & { code?: string }) =>
+        abandon(
+          new EvaluationError(
+            error.code === 'ERR_WORKER_OUT_OF_MEMORY'
+              ? `its result takes more than ${HEAP_MIB_MAX} MiB`
+              : error.message,
+          ),
+        );
+      const finish = (settle: () => void) => {
+        clearTimeout(timer);
+        worker.off('message', onMessage).off('error', onError);
+        worker.unref();
+        settle();
+      };
+      worker.on('message', onMessage).on('error', onError);
+      worker.postMessage(message);
+    });
   }
 }

@@ -5,8 +5,9 @@ import { OpaError } from './opa-error.js';
 /** Oldest minor version of OPA 1 whose syntax tree, checks and WebAssembly this compiler was tried with. */
 const MINOR_VERSION_MIN = 22;
 const PROCESSES_MAX = 2;
-const TIMEOUT_MS = 60_000;
-const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
+/** Generous to a busy machine: a run of a team's files takes 0.05 s. */
+const TIMEOUT_MS = 20_000;
+const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface OpaOutput {
   readonly exitCode: number;
@@ -45,7 +46,7 @@ export class Opa {
 
   /**
    * Runs one command and waits for its end, whatever its exit code.
-   * @throws OpaError when it cannot be started, is killed, or takes more than a minute
+   * @throws OpaError when it cannot be started, is killed, takes more than 20 s or prints more than 64 MiB
    */
   run(args: readonly string[], directory: string): Promise<OpaOutput> {
     return this.#limit(() => runProcess(this.path, args, directory));
@@ -74,8 +75,14 @@ async function runProcess(
     );
   }
   if (result.exitCode === undefined) {
-    const why = result.timedOut ? `took more than ${TIMEOUT_MS / 1000} s` : result.originalMessage;
-    throw new OpaError('failed', path, `opa ${args.join(' ')}: ${why}`, { cause: result });
+    if (result.timedOut || result.isMaxBuffer) {
+      const why = result.timedOut
+        ? `takes more than ${TIMEOUT_MS / 1000} s`
+        : `prints more than ${OUTPUT_BYTES_MAX / 1024 / 1024} MiB`;
+      throw new OpaError('exhausted', path, `opa ${args[0]} ${why}`, { cause: result });
+    }
+    const why = `opa ${args.join(' ')}: ${result.originalMessage}`;
+    throw new OpaError('failed', path, why, { cause: result });
   }
   return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
 }

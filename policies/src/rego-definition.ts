@@ -1,10 +1,13 @@
 import { z } from 'zod';
+import { type CatalogPath, EVERY_KEY } from './catalog-path.js';
 
 /** A reference to `data` or `input`, such as `data.catalog.services`. */
 export interface RegoReference {
   readonly root: 'data' | 'input';
   /** The constant part that follows the root, such as `["catalog", "services"]`. */
   readonly path: readonly string[];
+  /** All that follows the root; what is only known at evaluation may be every key. */
+  readonly keys: CatalogPath;
   readonly line: number;
 }
 
@@ -66,7 +69,8 @@ function contentOf(tree: unknown): Content {
       const path = constant.map((part) => String(part.value));
       const line = Number(node.location?.row ?? root?.location?.row ?? 1);
       if (root?.type === 'var' && (root.value === 'data' || root.value === 'input')) {
-        references.push({ root: root.value, path, line });
+        const keys = rest.map(({ type, value }) => (type === 'string' ? String(value) : EVERY_KEY));
+        references.push({ root: root.value, path, keys, line });
       } else if (root?.type === 'var') {
         const known = members.get(String(root.value)) ?? new Set();
         members.set(String(root.value), known);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { judgesOneByOne } from './judges-one-by-one.js';
 import { type RegoAnnotation, readAnnotation, SyntaxAnnotation } from './rego-annotation.js';
 import {
   definitionOfImport,
@@ -58,6 +59,8 @@ export interface RegoModule {
   readonly annotations: readonly RegoAnnotation[];
   readonly rules: readonly RegoRule[];
   readonly references: readonly RegoReference[];
+  /** Whether `deny` says of each candidate the same, whatever the others are; `false` says nothing. */
+  readonly judgesOneByOne: boolean;
   /** Rules and imports, in the order of the file. */
   readonly definitions: readonly RegoDefinition[];
 }
@@ -86,6 +89,7 @@ export function readRegoModule(json: unknown): RegoModule {
     rules: rules.map(toRule),
     references: definitions.flatMap(({ references }) => references),
     definitions,
+    judgesOneByOne: judgesOneByOne(json, 'deny'),
   };
 }
 

@@ -1,0 +1,103 @@
+import type { Witness } from '@dotline/model/edge';
+import type { Problem } from '@dotline/model/mesh-error';
+import type { RequestRule } from '@dotline/model/request-policy';
+import { withCommit } from './git-witness.js';
+import { entrypointOf } from './instrument.js';
+import type { PolicyUnit } from './policy-unit.js';
+import {
+  type MeshNames,
+  type ReadRelations,
+  readBaseline,
+  readGrants,
+  readNeeds,
+} from './read-relations.js';
+import { readRequestRules } from './read-request-rules.js';
+import type { BaselineAllowance, Grant, Need } from './relations.js';
+import type { Evaluated } from './unit-evaluation.js';
+
+/** What one unit states, with the commits of the rules' files. */
+export interface StatedUnit {
+  /** Team name, or `platform`. */
+  readonly owner: string;
+  readonly needs: readonly Need[];
+  readonly grants: readonly Grant[];
+  readonly baseline: readonly BaselineAllowance[];
+  readonly requestRules: readonly RequestRule[];
+  readonly rules: readonly Witness[];
+  readonly problems: readonly Problem[];
+}
+
+interface Known {
+  readonly names: MeshNames;
+  readonly evaluated: Evaluated;
+  /** Without commits. */
+  readonly read: StatedUnit;
+  /** Of the unit's files, as `stated` has them. */
+  readonly commits: string;
+  readonly stated: StatedUnit;
+}
+
+/** Reads what evaluations gave into relations; a unit that says the same as before is not read again. */
+export class StatedUnits {
+  /** By owner. */
+  readonly #known = new Map<string, Known>();
+
+  /** @param commits by file */
+  read(
+    names: MeshNames,
+    unit: PolicyUnit,
+    evaluated: Evaluated,
+    commits: ReadonlyMap<string, string>,
+  ): StatedUnit {
+    const before = this.#known.get(unit.owner);
+    const same = before?.names === names && before.evaluated === evaluated;
+    const read = same ? before.read : readUnit(names, unit, evaluated);
+    const own = unit.sources.map(({ file }) => `${file} ${commits.get(file)}`).join('\n');
+    const stated = same && before.commits === own ? before.stated : stamped(read, commits);
+    this.#known.set(unit.owner, { names, evaluated, read, commits: own, stated });
+    return stated;
+  }
+
+  /** Forgets all units but these. */
+  keepOnly(owners: ReadonlySet<string>): void {
+    for (const owner of this.#known.keys()) if (!owners.has(owner)) this.#known.delete(owner);
+  }
+}
+
+function readUnit(names: MeshNames, unit: PolicyUnit, { rules, sets }: Evaluated): StatedUnit {
+  const emitted = (rule: string) => {
+    const set = unit.emits.find((each) => each.rule === rule);
+    return { rows: set === undefined ? undefined : sets[entrypointOf(set)], rules };
+  };
+  const none: ReadRelations<never> = { relations: [], problems: [] };
+  const isTeam = unit.kind === 'team';
+  const needs = isTeam ? readNeeds(names, unit.owner, emitted('needs')) : none;
+  const grants = isTeam ? readGrants(names, unit.owner, emitted('grants')) : none;
+  const decided = isTeam ? readRequestRules(names, unit.owner, emitted('request_rules')) : none;
+  const baseline = isTeam ? none : readBaseline(names, emitted('allow'));
+  return {
+    owner: unit.owner,
+    needs: needs.relations,
+    grants: grants.relations,
+    baseline: baseline.relations,
+    requestRules: decided.relations,
+    rules,
+    problems: [needs, grants, decided, baseline].flatMap(({ problems }) => problems),
+  };
+}
+
+function stamped(read: StatedUnit, commits: ReadonlyMap<string, string>): StatedUnit {
+  const stamp = <Relation extends { readonly witness: Witness }>(relation: Relation) => ({
+    ...relation,
+    witness: withCommit(relation.witness, commits),
+  });
+  return {
+    owner: read.owner,
+    needs: read.needs.map(stamp),
+    grants: read.grants.map(stamp),
+    baseline: read.baseline.map(stamp),
+    requestRules: read.requestRules.map(stamp),
+    rules: read.rules.map((rule) => withCommit(rule, commits)),
+    problems: read.problems,
+  };
+}
