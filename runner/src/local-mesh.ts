@@ -149,11 +149,12 @@ export class LocalMesh {
     return revision;
   }
 
-  /** Collector, SLO evaluator and page server. */
+  /** Collector, authorizer, SLO evaluator and page server. */
   async startObservers(pagePort: number): Promise<void> {
     await this.#identities.renew();
     await this.#start(platform.collectorProcess(this.#context()));
     await Promise.all([
+      this.#start(platform.authorizerProcess(this.#context())),
       this.#start(platform.sloProcess(this.#context())),
       this.#start(platform.pageServerProcess(this.#context(), pagePort)),
     ]);

@@ -28,6 +28,7 @@ const PORT_NAMES = [
   'otlpGrpc',
   'otlpHttp',
   'collectorHttp',
+  'authorizerHttp',
   'sloHttp',
 ] as const;
 
@@ -46,6 +47,11 @@ const Secrets = z.object({
   clickhouse: z.string(),
   /** Root of the passwords of the services' own datastore users. */
   services: z.string(),
+});
+/** As an earlier version may have stored it, which knew fewer ports. */
+const StoredState = z.object({
+  ports: z.partialRecord(z.enum(PORT_NAMES), z.number().int()),
+  secrets: Secrets,
 });
 const State = z.object({
   ports: z.record(z.enum(PORT_NAMES), z.number().int()),
@@ -95,7 +101,7 @@ async function makeFolder(folder: string): Promise<void> {
 
 /** Reads the mesh's state; chooses free ports for those that are new or taken by another program now. */
 export async function loadMeshState(folders: MeshFolders): Promise<MeshState> {
-  const stored = await readMeshState(folders);
+  const stored = StoredState.safeParse(await readState(folders)).data;
   const ports = {} as MeshState['ports'];
   const chosen = new Set<number>();
   for (const name of PORT_NAMES) {
@@ -116,8 +122,12 @@ export async function loadMeshState(folders: MeshFolders): Promise<MeshState> {
 
 /** The state that a mesh was last started with, or `undefined` when it never was. */
 export async function readMeshState(folders: MeshFolders): Promise<MeshState | undefined> {
+  return State.safeParse(await readState(folders)).data;
+}
+
+async function readState(folders: MeshFolders): Promise<unknown> {
   const text = await readFile(statePath(folders), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : State.safeParse(JSON.parse(text)).data;
+  return text === undefined ? undefined : JSON.parse(text);
 }
 
 function statePath(folders: MeshFolders): string {

@@ -5,7 +5,7 @@ import { renewIdentity } from './identity.js';
 import type { PlatformPart } from './subject.js';
 
 /** Those that run here with an identity in files; the control plane certifies itself. */
-const PARTS: readonly PlatformPart[] = ['collector', 'slo', 'page-server'];
+const PARTS: readonly PlatformPart[] = ['collector', 'authorizer', 'slo', 'page-server'];
 
 /** Folder of the identity of a part of the platform, see `renewIdentity`. */
 export function platformIdentityDirectory(identities: string, part: PlatformPart): string {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LocalProcess } from '@dotline/local-parts/local-process';
 import { postgresqlUrl } from '@dotline/local-parts/postgresql';
+import { authorizerSocket } from '@dotline/sidecar-config/sidecar-directory';
 import { Agent, fetch } from 'undici';
 import type { MeshFolders, MeshState } from './mesh-state.js';
 import { platformIdentityDirectory } from './platform-identities.js';
@@ -115,6 +116,29 @@ export function collectorProcess(context: Context): LocalProcess {
       ...identity(context, 'collector'),
     },
     ready: () => answers(`http://${loopback(state.ports.collectorHttp)}/healthz`),
+  };
+}
+
+/** One for this host: its sidecars ask it about single requests. */
+export function authorizerProcess(context: Context): LocalProcess {
+  const { folders, state, addresses } = context;
+  return {
+    name: 'authorizer',
+    command: [process.execPath, entry('@dotline/request-authorizer/main')],
+    environment: {
+      AUTHORIZER_SOCKET: authorizerSocket(folders.sockets),
+      HTTP_LISTEN: loopback(state.ports.authorizerHttp),
+      IDENTITY_DIRECTORY: platformIdentityDirectory(folders.identities, 'authorizer'),
+      CONTROL_PLANE_URL: addresses.controlPlaneUrl,
+      CA_BUNDLE: addresses.caBundle,
+      POLICY_DIRECTORY: join(folders.data, 'request-policies'),
+      ...telemetry(context, 'authorizer'),
+      ...identity(context, 'authorizer'),
+      // A decision is a log record: there are as many as requests, and none may be lost in a burst.
+      OTEL_BLRP_MAX_QUEUE_SIZE: '65536',
+      OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: '4096',
+    },
+    ready: () => answers(`http://${loopback(state.ports.authorizerHttp)}/healthz`),
   };
 }
 
