@@ -63,6 +63,7 @@ interface CheckOptions extends ReadOptions {
 }
 
 interface DiffOptions extends ReadOptions {
+  readonly page?: boolean;
   readonly markdown?: boolean;
   readonly days: number;
 }
@@ -233,6 +234,7 @@ command(
     'base..head, or head alone: branches, tags or commits; without a base the live revision, else HEAD; without a head the working directory',
   )
   .option('--markdown', 'for a pull request')
+  .option('--page', 'keep it for 14 days as a page, and print where')
   .addOption(new Option('--days <number>', 'days of traffic to look at').argParser(days).default(7))
   .action(async (range: string | undefined, options: DiffOptions) => {
     const sides = range === undefined ? { base: undefined, head: undefined } : parseRange(range);
@@ -242,7 +244,9 @@ command(
     const { policyDiffAnswer } = await import('./policy-diff-answer.js');
     const opa = await ensureBinary(opaSource);
     const result = await policyDiff(sides, { ...options, opaPath: opa.path });
-    show(options, policyDiffAnswer(result, options.markdown ? 'markdown' : 'text'));
+    const { keepPreview } = await import('./preview-page.js');
+    const page = options.page ? await keepPreview(result, options) : null;
+    show(options, policyDiffAnswer(result, options.markdown ? 'markdown' : 'text', page));
   });
 
 leastPrivilegeCommands({

@@ -26,12 +26,20 @@ const EXIT_CODES = { safe: ExitCode.ok, unsafe: ExitCode.no, unknown: ExitCode.u
  * `dotline policy diff`: 0 safe; 1 when it would deny real traffic or the head has problems; 3 when it
  * takes something away and traffic could not be looked at.
  */
-export function policyDiffAnswer(result: PolicyDiffResult, format: 'text' | 'markdown'): Answer {
-  const { preview } = result;
+export function policyDiffAnswer(
+  result: PolicyDiffResult,
+  format: 'text' | 'markdown',
+  page: string | null = null,
+): Answer {
+  const { picture: _picture, ...rest } = result;
+  const { preview } = rest;
   const verdict = preview?.verdict ?? 'unsafe';
   return {
-    text: format === 'markdown' ? policyDiffMarkdown(result) : humanText(result),
-    value: { verdict, ...result },
+    text: [
+      format === 'markdown' ? policyDiffMarkdown(result) : humanText(result),
+      ...(page === null ? [] : ['', page]),
+    ].join('\n'),
+    value: { verdict, ...rest, ...(page === null ? {} : { page }) },
     exitCode: EXIT_CODES[verdict],
   };
 }

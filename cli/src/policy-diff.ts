@@ -5,6 +5,10 @@ import {
   previewChange,
   type TrafficLook,
 } from '@dotline/control-plane/change-preview/preview-change';
+import {
+  type PreviewPicture,
+  previewPicture,
+} from '@dotline/control-plane/change-preview/preview-page';
 import type { CompiledMesh } from '@dotline/control-plane/compiled-mesh';
 import { MeshError, type Problem } from '@dotline/model/mesh-error';
 import { makeRevision, type Revision } from '@dotline/model/revision';
@@ -22,6 +26,8 @@ export interface PolicyDiffResult {
   /** Of the head; while there are any it cannot be compared. */
   readonly problems: readonly Problem[];
   readonly preview: ChangePreview | null;
+  /** For the page; `null` when there is no preview. */
+  readonly picture: PreviewPicture | null;
 }
 
 interface DiffOptions extends CompileOptions {
@@ -48,10 +54,10 @@ export async function policyDiff(
   try {
     const after = sideOf(await compileState(commit, options), before.revision);
     const preview = previewChange(before, after, await lookAtTraffic(options));
-    return { ...names, problems: [], preview };
+    return { ...names, problems: [], preview, picture: previewPicture(before, after) };
   } catch (error) {
     if (!(error instanceof MeshError)) throw error;
-    return { ...names, problems: error.problems, preview: null };
+    return { ...names, problems: error.problems, preview: null, picture: null };
   }
 }
 

@@ -8,10 +8,13 @@ import type { z } from 'zod';
 import type { AuditEvent } from './audit-event.js';
 import { type CertificateAuthority, CertificateRequestError } from './certificate-authority.js';
 import { CertificateRequest, certify } from './certificate-requests.js';
+import type { PreviewPage } from './change-preview/preview-page.js';
 import { isDatabaseAbsent } from './database.js';
 import { HostInstances } from './host-instances.js';
 import { InstanceConflictError } from './instance-registry.js';
 import type { Metrics } from './metrics.js';
+import { previewRoutes } from './preview-routes.js';
+import type { storePreview } from './preview-store.js';
 import type { LiveRevision } from './revision-store.js';
 import { answerRollback, ReleaseCall, RollbackCall, type RollbackParts } from './rollback-calls.js';
 import { RollbackError } from './rollback-error.js';
@@ -34,6 +37,7 @@ export interface ApiParts extends RollbackParts, RolloutParts {
   readonly putInstances: (host: string, instances: readonly Instance[]) => void;
   readonly audited: (event: AuditEvent) => void;
   readonly shadow: Pick<ShadowStage, 'start' | 'stop'>;
+  readonly storePreview: (page: PreviewPage) => ReturnType<typeof storePreview>;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
@@ -72,6 +76,7 @@ export function api(parts: ApiParts): express.Express {
     response.type('application/json').send(document);
   });
   app.use('/v1/shadow', bearer(parts.joinToken), shadowRoutes(parts.shadow));
+  app.use('/v1/previews', bearer(parts.joinToken), previewRoutes(parts.storePreview));
   app.use('/v1', bearer(parts.joinToken), express.json({ limit: BODY_MAX }));
 
   app.post('/v1/certificates', async (request, response) => {

@@ -24,6 +24,7 @@ import { commitProblems } from './mesh-source/commit-problems.js';
 import { RemoteBranch } from './mesh-source/remote-branch.js';
 import { MeshWatcher } from './mesh-watcher.js';
 import { Metrics } from './metrics.js';
+import { storePreview } from './preview-store.js';
 import { readRequestPolicy } from './request-policy-store.js';
 import { type LiveRevision, markEnforced } from './revision-store.js';
 import { orderRollout, readInterruptedRollout } from './rollout-store.js';
@@ -193,6 +194,7 @@ export class ControlPlane {
         orderRollout: (order) => orderRollout(this.#pool, order),
         audited: (event) => this.#audit.record(event),
         shadow: this.#shadow,
+        storePreview: (page) => storePreview(this.#pool, page),
         metrics: this.#metrics,
         log,
       }),

@@ -181,6 +181,16 @@ const migrations: readonly string[] = [
     created_at  timestamptz not null default now()
   );
   `,
+  `
+  -- Previews of changes, to be looked at on the page.
+  create table control_plane.previews (
+    id          text primary key,
+    content     jsonb not null,
+    created_at  timestamptz not null default now(),
+    expires_at  timestamptz not null
+  );
+  create index previews_by_end on control_plane.previews (expires_at);
+  `,
 ];
 
 /** Any number that no other program of the database uses for an advisory lock. */

@@ -21,6 +21,7 @@ const RolledBack = z.object({
 });
 const Released = z.object({ released: z.boolean(), revision: z.string() });
 const Ordered = z.object({ revision: z.string().nullable() });
+const Kept = z.object({ id: z.string() });
 const REQUEST_TIMEOUT_MS = 5000;
 /** A mesh that is read anew may take some seconds. */
 const RELEASE_TIMEOUT_MS = 60_000;
@@ -75,6 +76,11 @@ export class ControlPlaneClient {
   async unstage(): Promise<string | null> {
     const answer = await this.#call('DELETE', '/v1/shadow', { timeoutMs: STAGE_TIMEOUT_MS });
     return Unstaged.parse(answer).stopped;
+  }
+
+  /** Keeps a preview of a change for the page; resolves with its id. */
+  async putPreview(page: unknown): Promise<string> {
+    return Kept.parse(await this.#call('POST', '/v1/previews', { body: page })).id;
   }
 
   /** Makes an earlier revision live again. */

@@ -3,6 +3,7 @@
  * Types only, no imports at run time, so that the page can share them.
  */
 import type { Actor, AuditEntry } from '@dotline/control-plane/audit-chain';
+import type { StoredPreview } from '@dotline/control-plane/preview-store';
 import type { AgreedOperation } from '@dotline/model/edge';
 import type { InstanceState } from '@dotline/model/instance';
 import type { Language, OperationClass, Tier } from '@dotline/model/mesh';
@@ -495,6 +496,9 @@ export interface ShadowView {
   /** `null` when no revision is staged. */
   readonly shadow: RunningShadow | null;
 }
+
+/** `GET /api/previews/:id`: what a change would do, as `dotline policy diff --page` computed it. */
+export type PreviewView = StoredPreview;
 
 /** Every answer with a status of 400 or more. */
 export interface ApiProblem {

@@ -14,6 +14,7 @@ import { MeshPicture } from './mesh-picture.js';
 import { MeshStructureReader } from './mesh-structure.js';
 import { pageFiles, securityHeaders } from './page-files.js';
 import type { PageServerMetrics } from './page-server-metrics.js';
+import { previewRoutes } from './preview-routes.js';
 import { recordRoutes } from './record-routes.js';
 import { traced } from './request-span.js';
 import { RevisionEnforcement } from './revision-enforcement.js';
@@ -72,10 +73,11 @@ export class PageServer {
     const usage = usageRoutes(this.#structure, database, clickhouse);
     const shadow = shadowRoutes(database, this.#structure, clickhouse);
     const records = recordRoutes(database);
+    const previews = previewRoutes(database);
     const api = apiRoutes(picture, enforcement, this.#events);
     const rollout = rolloutRoutes(this.#structure);
     this.app = this.#makeApp(
-      [records, changes, usage, shadow, rollout, api],
+      [records, previews, changes, usage, shadow, rollout, api],
       metrics,
       pageDirectory,
       log,
