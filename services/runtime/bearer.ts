@@ -13,7 +13,7 @@ export async function verifyBearer<Schema extends z.ZodType>(
   authorization: string | undefined,
   schema: Schema,
 ): Promise<z.output<Schema>> {
-  const token = /^Bearer (\S{20,100})$/i.exec(authorization ?? '')?.[1];
+  const token = /^Bearer (\S{20,2000})$/i.exec(authorization ?? '')?.[1];
   if (token === undefined)
     throw new Problem(401, 'Not signed in', 'Send the token as Authorization: Bearer');
   try {

@@ -12,6 +12,11 @@ grants contains {"operation": operation, "caller": {"service": "messenger-app"}}
 grants contains {"operation": "sessions.verify", "caller": {"product": "whatsapp"}}
 
 # METADATA
+# title: Every service of the product may verify tokens by itself
+# description: The keys are public; who has them knows whose a token is and makes none.
+grants contains {"operation": "sessions.keys", "caller": {"product": "whatsapp"}}
+
+# METADATA
 # title: Address books turn numbers into people
 # description: |
 #   Whose number it is is personal data, so the receiver is named. A number is asked about only by who

@@ -26,7 +26,7 @@ func statusOf(err error) int {
 }
 
 func TestWhoSignsInIsVerifiedUntilSheSignsOut(t *testing.T) {
-	ctx, d := context.Background(), &directory{valkeytest.Start(t)}
+	ctx, d := context.Background(), newDirectory(valkeytest.Start(t))
 	id, err := d.Register(ctx, somePhone, someSecret)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestWhoSignsInIsVerifiedUntilSheSignsOut(t *testing.T) {
 }
 
 func TestNeitherSecretNorTokenIsStored(t *testing.T) {
-	ctx, d := context.Background(), &directory{valkeytest.Start(t)}
+	ctx, d := context.Background(), newDirectory(valkeytest.Start(t))
 	if _, err := d.Register(ctx, somePhone, someSecret); err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestNeitherSecretNorTokenIsStored(t *testing.T) {
 }
 
 func TestGuessingIsStopped(t *testing.T) {
-	ctx, d := context.Background(), &directory{valkeytest.Start(t)}
+	ctx, d := context.Background(), newDirectory(valkeytest.Start(t))
 	if _, err := d.Register(ctx, somePhone, someSecret); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestGuessingIsStopped(t *testing.T) {
 }
 
 func TestANumberIsRegisteredOnce(t *testing.T) {
-	ctx, d := context.Background(), &directory{valkeytest.Start(t)}
+	ctx, d := context.Background(), newDirectory(valkeytest.Start(t))
 	var (
 		group sync.WaitGroup
 		won   atomic.Int32

@@ -17,6 +17,6 @@ func build(context.Context, service.Settings) (*service.Service, error) {
 	}
 	s := service.New(store.Ping)
 	s.OnClose(store.Close)
-	operations{&directory{store}}.handle(s)
+	operations{newDirectory(store)}.handle(s)
 	return s, nil
 }

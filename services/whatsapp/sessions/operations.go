@@ -10,7 +10,7 @@ import (
 const (
 	secretMin = 16
 	secretMax = 128
-	tokenMax  = 100
+	tokenMax  = 2000
 )
 
 // E.164.
@@ -24,6 +24,7 @@ func (o operations) handle(s *service.Service) {
 	s.Handle("POST /v1/sessions", o.signIn)
 	s.Handle("POST /v1/sessions/verify", o.verify)
 	s.Handle("DELETE /v1/sessions", o.signOut)
+	s.Handle("GET /v1/keys", o.keys)
 }
 
 type credentials struct {
@@ -61,7 +62,7 @@ func (t tokenToVerify) Validate() []service.FieldError {
 	if t.Token != "" && len(t.Token) <= tokenMax {
 		return nil
 	}
-	return []service.FieldError{{Field: "token", Message: "must have 1 to 100 bytes"}}
+	return []service.FieldError{{Field: "token", Message: "must have 1 to 2000 bytes"}}
 }
 
 func (o operations) register(w http.ResponseWriter, r *http.Request) error {
@@ -113,6 +114,14 @@ func (o operations) verify(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return service.Reply(w, http.StatusOK, session)
+}
+
+func (o operations) keys(w http.ResponseWriter, r *http.Request) error {
+	keys, err := o.people.tokens.Keys(r.Context())
+	if err != nil {
+		return err
+	}
+	return service.Reply(w, http.StatusOK, map[string][]publicKey{"keys": keys})
 }
 
 func (o operations) signOut(w http.ResponseWriter, r *http.Request) error {
