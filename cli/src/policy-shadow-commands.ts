@@ -25,8 +25,6 @@ export function policyShadowCommands(
     'What a staged revision would change of real traffic; exit code 1 when it would deny some, 3 when none is staged',
     policy,
   )
-    // `--mesh` after `start` belongs to `start`.
-    .enablePositionalOptions()
     .addOption(
       new Option(
         '--since <duration>',
@@ -49,7 +47,8 @@ export function policyShadowCommands(
       '[state]',
       'branch, tag, commit, base..head, or another mesh directory; by default the working directory',
     )
-    .action(async (state: string | undefined, options: Options) => {
+    .action(async (state: string | undefined, _own: Options, self: Command) => {
+      const options = everywhere(self);
       const [{ startShadow }, { shadowStartAnswer }] = await Promise.all([
         import('./policy-shadow.js'),
         import('./policy-shadow-answer.js'),
@@ -59,7 +58,8 @@ export function policyShadowCommands(
       show(options, shadowStartAnswer(started));
     });
   command('stop', 'Have sidecars judge by no other revision', shadow).action(
-    async (options: Options) => {
+    async (_own: Options, self: Command) => {
+      const options = everywhere(self);
       const [{ stopShadow }, { shadowStopAnswer }] = await Promise.all([
         import('./policy-shadow.js'),
         import('./policy-shadow-answer.js'),
@@ -67,4 +67,9 @@ export function policyShadowCommands(
       show(options, shadowStopAnswer(await stopShadow(options)));
     },
   );
+}
+
+/** Options that a command shares with `shadow` are read by `shadow`, wherever they stand. */
+function everywhere(command: Command): Options {
+  return command.optsWithGlobals<Options>();
 }
