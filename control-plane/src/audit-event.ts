@@ -11,7 +11,10 @@ export type AuditAction =
   | 'revision-rolled-back'
   /** Somebody, or a change of the mesh directory, ended a rollback. */
   | 'rollback-ended'
+  /** A rollout did not come to all sidecars, or went back from them. */
   | 'rollout-stopped'
+  /** An operator paused, resumed, promoted or aborted a rollout in waves. */
+  | 'rollout-ordered'
   | 'mesh-refused'
   | 'mesh-mended'
   | 'sidecar-refused'

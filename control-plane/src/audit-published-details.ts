@@ -1,17 +1,19 @@
 import { createHash } from 'node:crypto';
-import type { AgreedOperation, Edge, Witness } from '@dotline/model/edge';
+import type { Edge, Witness } from '@dotline/model/edge';
 import { diffEdges, type Revision } from '@dotline/model/revision';
 import { canonicalJson, type JsonValue } from './audit-canonical-json.js';
 import type { AuditEvent } from './audit-event.js';
 
-/** Of a larger change the first are named; `edgesDigest` covers all of them. */
+/** Of a larger change the first are named; `consentsDigest` covers all of them. */
 const CONSENTS_MAX = 300;
 
 /** A consent that was completed, or taken back, between two revisions. */
 interface Consent {
   readonly change: 'given' | 'withdrawn';
   readonly edge: string;
-  readonly agreed: AgreedOperation;
+  readonly operation: string;
+  readonly need: Witness;
+  readonly grant: Witness;
 }
 
 /**
@@ -26,15 +28,11 @@ export function publishedDetails(
 ): NonNullable<AuditEvent['details']> {
   const { added, removed, changed } = diffEdges(before?.edges ?? [], after.edges);
   const consents = consentsBetween(before?.edges ?? [], after.edges);
-  const witness = ({ team, file, line, commit, owner, ticket }: Witness) => ({
-    team,
-    file,
-    line,
-    owner,
-    ticket,
-    commit,
-    author: commit === undefined ? undefined : authors.get(commit),
-  });
+  const named = consents.slice(0, CONSENTS_MAX);
+  const witness = ({ team, file, line, commit, owner, ticket }: Witness) => {
+    const author = commit === undefined ? undefined : authors.get(commit);
+    return { team, file, line, owner, ticket, commit, author };
+  };
   return {
     previous: before?.id,
     services: after.mesh.services.length,
@@ -42,50 +40,48 @@ export function publishedDetails(
     edgesAdded: added.length,
     edgesRemoved: removed.length,
     edgesChanged: changed.length,
-    edgesDigest: edgesDigest(after),
-    requestPolicies: after.requestPolicies?.map(({ team, hash }) => ({ team, hash })),
-    consents: consents.slice(0, CONSENTS_MAX).map(({ change, edge, agreed }) => ({
-      change,
-      edge,
-      operation: agreed.operation,
-      need: witness(agreed.need),
-      grant: witness(agreed.grant),
+    consents: named.map((consent) => ({
+      ...consent,
+      need: witness(consent.need),
+      grant: witness(consent.grant),
     })),
-    consentsLeftOut: Math.max(0, consents.length - CONSENTS_MAX),
+    ...(named.length === consents.length
+      ? {}
+      : {
+          consentsLeftOut: consents.length - named.length,
+          consentsDigest: digestOf(consents),
+        }),
   };
 }
 
 /** The commits that `publishedDetails` asks the authors of. */
 export function commitsOfChange(after: Revision, before: Revision | undefined): string[] {
   const consents = consentsBetween(before?.edges ?? [], after.edges).slice(0, CONSENTS_MAX);
-  const commits = consents.flatMap(({ agreed }) => [agreed.need.commit, agreed.grant.commit]);
-  return [...commits, after.commit].flatMap((commit) => commit ?? []);
+  const commits = consents.flatMap(({ need, grant }) => [need.commit, grant.commit]);
+  return [after.commit, ...commits].flatMap((commit) => commit ?? []);
 }
 
-/** SHA-256, in hexadecimal, of all edges with their proof. */
-function edgesDigest({ edges }: Revision): string {
-  // Through JSON, as a revision that comes from PostgreSQL has been.
-  const plain = JSON.parse(JSON.stringify(edges)) as JsonValue;
+/** SHA-256, in hexadecimal, of the canonical JSON of consents. */
+function digestOf(consents: readonly Consent[]): string {
+  const plain = consents as unknown as JsonValue;
   return createHash('sha256').update(canonicalJson(plain)).digest('hex');
 }
 
 function consentsBetween(before: readonly Edge[], after: readonly Edge[]): Consent[] {
-  return [
-    ...consentsOnlyIn(after, before).map((consent) => ({ ...consent, change: 'given' as const })),
-    ...consentsOnlyIn(before, after).map((consent) => ({
-      ...consent,
-      change: 'withdrawn' as const,
-    })),
-  ];
+  return [...onlyIn(after, before, 'given'), ...onlyIn(before, after, 'withdrawn')];
 }
 
-function consentsOnlyIn(edges: readonly Edge[], others: readonly Edge[]) {
-  const known = new Map(
-    others.map(({ id, operations }) => [id, new Set(operations.map(({ operation }) => operation))]),
-  );
-  return edges.flatMap(({ id, operations }) =>
-    operations
-      .filter(({ operation }) => known.get(id)?.has(operation) !== true)
-      .map((agreed) => ({ edge: id, agreed })),
-  );
+function onlyIn(
+  edges: readonly Edge[],
+  others: readonly Edge[],
+  change: Consent['change'],
+): Consent[] {
+  const known = new Map(others.map(({ id, operations }) => [id, operations]));
+  return edges.flatMap(({ id, operations }) => {
+    const there = known.get(id) ?? [];
+    // Of most edges the lists are equal; operations are few.
+    return operations
+      .filter(({ operation }) => !there.some((agreed) => agreed.operation === operation))
+      .map(({ operation, need, grant }) => ({ change, edge: id, operation, need, grant }));
+  });
 }

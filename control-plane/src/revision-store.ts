@@ -30,6 +30,9 @@ export interface LiveRevision extends StoredRevision {
   };
 }
 
+/** A live revision without what its policies said. */
+export type LiveContent = Omit<LiveRevision, 'relations' | 'findings'>;
+
 /** Why an earlier revision is live again. */
 export interface RollbackNote {
   /** The revision that was live before. */
@@ -87,9 +90,11 @@ export function publishRevision(
     await lockLive(client);
     const before = await readLive(client);
     const pin = await readPin(client);
-    if (pin !== undefined && before !== undefined && before.revision.id !== stored.revision.id) {
+    if (pin !== undefined && before?.revision.id !== stored.revision.id) {
       const network = networkDigest(stored.revision);
-      if (pin.heldBack.some((held) => held.network === network)) return before;
+      const isHeldBack = pin.heldBack.some((held) => held.network === network);
+      const rolledBackTo = isHeldBack ? await readLiveRevision(client) : undefined;
+      if (rolledBackTo !== undefined) return rolledBackTo;
     }
     const { commit } = stored.revision;
     const author = commit === undefined ? undefined : authors.get(commit);
@@ -120,16 +125,20 @@ export async function lockLive(client: pg.PoolClient): Promise<void> {
 }
 
 /** The live revision, or `undefined` before the first. */
-export async function readLiveRevision(pool: pg.Pool): Promise<LiveRevision | undefined> {
-  return readLive(pool);
-}
-
-/** The same, within a transaction. */
-export async function readLive(
+export async function readLiveRevision(
   database: Pick<pg.ClientBase, 'query'>,
 ): Promise<LiveRevision | undefined> {
+  const live = await readLive(database);
+  const stored = live && (await readRevision(database, live.revision.id));
+  return live && stored && { ...live, ...stored };
+}
+
+/** The live revision without what its policies said, which is large. */
+export async function readLive(
+  database: Pick<pg.ClientBase, 'query'>,
+): Promise<LiveContent | undefined> {
   const { rows } = await database.query<LiveRow>(
-    `select r.content, r.relations, r.findings, o.id as rollout_id, o.live_at, o.enforced_at,
+    `select r.content, o.id as rollout_id, o.live_at, o.enforced_at,
             o.rollback, p.rollout_id is not null as pinned
        from control_plane.live l
        join control_plane.revisions r on r.id = l.revision_id
@@ -236,7 +245,8 @@ interface StoredRow {
   readonly findings: readonly Finding[];
 }
 
-interface LiveRow extends StoredRow {
+interface LiveRow {
+  readonly content: Revision;
   readonly rollout_id: string;
   readonly live_at: Date;
   readonly enforced_at: Date | null;
@@ -294,13 +304,13 @@ export async function keepRevision(
 /** Makes a kept revision the live one, unless it is already. */
 export async function makeLive(
   client: pg.PoolClient,
-  before: LiveRevision | undefined,
+  before: LiveContent | undefined,
   stored: StoredRevision,
   rollback?: RollbackNote,
 ): Promise<LiveRevision> {
   if (before?.revision.id === stored.revision.id) return { ...before, ...stored };
   const diff = diffEdges(before?.revision.edges ?? [], stored.revision.edges);
-  const inserted = await client.query<Omit<LiveRow, keyof StoredRow | 'pinned'>>(
+  const inserted = await client.query<Omit<LiveRow, 'content' | 'pinned'>>(
     `insert into control_plane.rollouts (revision_id, previous_id, edge_diff, rollback)
      values ($1, $2, $3, $4) returning id as rollout_id, live_at, enforced_at, rollback`,
     [
@@ -318,7 +328,8 @@ export async function makeLive(
        rollout_id = excluded.rollout_id, since = excluded.since`,
     [stored.revision.id, row.rollout_id, row.live_at],
   );
-  return liveOf({ ...row, ...rowOf(stored), pinned: rollback !== undefined });
+  const content = stored.revision;
+  return { ...stored, ...liveOf({ ...row, content, pinned: rollback !== undefined }) };
 }
 
 /** The same when its pin has ended. */
@@ -328,17 +339,13 @@ export function unpinned(live: LiveRevision): LiveRevision {
     : { ...live, rollback: { ...live.rollback, pinned: false } };
 }
 
-function rowOf({ revision, relations, findings }: StoredRevision): StoredRow {
-  return { content: revision, relations, findings };
-}
-
 function storedOf(row: StoredRow): StoredRevision {
   return { revision: row.content, relations: row.relations, findings: row.findings };
 }
 
-function liveOf(row: LiveRow): LiveRevision {
+function liveOf(row: LiveRow): LiveContent {
   return {
-    ...storedOf(row),
+    revision: row.content,
     rolloutId: row.rollout_id,
     liveSinceMs: row.live_at.getTime(),
     enforcedInMs: enforcedIn(row),

@@ -36,8 +36,7 @@ export function networkDigest(revision: Revision): string {
       }),
     })),
   };
-  // Through JSON, as a revision that comes from PostgreSQL has been.
-  const plain = JSON.parse(JSON.stringify(content)) as JsonValue;
+  const plain = content as unknown as JsonValue;
   return createHash('sha256').update(canonicalJson(plain)).digest('hex');
 }
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { LiveRevision } from './revision-store.js';
+import type { LiveContent } from './revision-store.js';
 import { RollbackError } from './rollback-error.js';
 
 /** Characters that a name needs at least, so that it is not met by chance. */
@@ -12,7 +12,7 @@ const NAME = /^[0-9a-f]{7,64}$/;
  */
 export async function findEarlierRevision(
   client: pg.PoolClient,
-  live: LiveRevision,
+  live: LiveContent,
   name: string | undefined,
 ): Promise<string> {
   const id =
@@ -27,7 +27,7 @@ export async function findEarlierRevision(
  * What was live before the live one came. A revision that was rolled back to stands where it stood when
  * it was published, so that a second rollback goes on to what was before it, and not forward again.
  */
-async function revisionBefore(client: pg.PoolClient, live: LiveRevision): Promise<string> {
+async function revisionBefore(client: pg.PoolClient, live: LiveContent): Promise<string> {
   const { rows } = await client.query<{ previous_id: string | null }>(
     `select previous_id from control_plane.rollouts
       where revision_id = $1 and rollback is null and id <= $2 order by id desc limit 1`,

@@ -1,7 +1,10 @@
 import { RolloutPolicy } from '@dotline/model/rollout-policy';
 import type pg from 'pg';
+import { CONTROL_PLANE } from './audit-event.js';
+import { appendAudit } from './audit-store.js';
+import { inTransaction } from './database.js';
 import { readRevision } from './revision-store.js';
-import type { RolloutFailure } from './rollout-failure.js';
+import { causeText, type RolloutFailure } from './rollout-failure.js';
 import { instancesOf, type RolloutPoint, type RolloutRun, runOf } from './rollout-run.js';
 import type { Wave } from './rollout-waves.js';
 
@@ -77,11 +80,29 @@ export async function endRollout(
   state: RolloutState,
   failure: RolloutFailure | undefined,
 ): Promise<void> {
-  await pool.query(
-    `update control_plane.rollouts set state = $2, failure = $3
-      where id = $1 and coalesce(state, 'running') = 'running'`,
-    [rolloutId, state, failure === undefined ? null : JSON.stringify(failure)],
-  );
+  await inTransaction(pool, async (client) => {
+    const { rows } = await client.query<{ revision_id: string }>(
+      `update control_plane.rollouts set state = $2, failure = $3
+        where id = $1 and coalesce(state, 'running') = 'running'
+        returning revision_id`,
+      [rolloutId, state, failure === undefined ? null : JSON.stringify(failure)],
+    );
+    const revision = rows[0]?.revision_id;
+    if (revision === undefined || failure === undefined) return;
+    const details = {
+      outcome: state,
+      step: failure.step,
+      wave: failure.wave,
+      reason: failure.causes.map(causeText).join('; '),
+    };
+    const subject = { revision };
+    await appendAudit(client, {
+      actor: CONTROL_PLANE,
+      action: 'rollout-stopped',
+      subject,
+      details,
+    });
+  });
 }
 
 /** The rollout that runs in waves, or the last that ran or was stopped. */
@@ -111,13 +132,24 @@ export async function orderRollout(
   pool: pg.Pool,
   order: RolloutOrder,
 ): Promise<string | undefined> {
-  const { rows } = await pool.query<{ revision_id: string }>(
-    `update control_plane.rollouts set rollout_order = $1
-      where id = (select max(id) from control_plane.rollouts where state = 'running')
-     returning revision_id`,
-    [JSON.stringify(order)],
-  );
-  return rows[0]?.revision_id;
+  return inTransaction(pool, async (client) => {
+    const { rows } = await client.query<{ revision_id: string }>(
+      `update control_plane.rollouts set rollout_order = $1
+        where id = (select max(id) from control_plane.rollouts where state = 'running')
+       returning revision_id`,
+      [JSON.stringify(order)],
+    );
+    const revision = rows[0]?.revision_id;
+    if (revision === undefined) return undefined;
+    const { action, by, reason } = order;
+    await appendAudit(client, {
+      actor: { kind: 'operator', name: by },
+      action: 'rollout-ordered',
+      subject: { revision },
+      details: { order: action, reason },
+    });
+    return revision;
+  });
 }
 
 /** The rollout that the end of a process interrupted, and the step to go on with. */
