@@ -292,6 +292,47 @@ describe('the graph', () => {
   });
 });
 
+describe('while a revision is staged', () => {
+  it('says what it would change, above and beside the line', async () => {
+    const { edges } = exampleGraph();
+    const [edge] = edges;
+    if (edge === undefined) throw new Error('the example has no edge');
+    const { caller, callee, operations } = edge;
+    const [agreed] = operations;
+    if (agreed === undefined) throw new Error('the edge has no operation');
+    server.shadow = {
+      revision: '0123456789ab',
+      name: 'quiet (1a2b3c4d5e)',
+      commit: null,
+      startedAtMs: Date.now() - 60_000,
+      sinceMs: Date.now() - 60_000,
+      sidecars: { judging: 3, concerned: 4, total: 40 },
+      wouldBeDenied: 42,
+      wouldBeAllowed: 0,
+      operations: [
+        {
+          ...{ caller, callee, operation: agreed.operation },
+          ...{ requests: 50, wouldBeDenied: 42, wouldBeAllowed: 0, lastAtMs: Date.now() },
+          ...{ live: agreed, staged: null },
+        },
+      ],
+    };
+    await open('#/graph');
+    const banner = page.locator('.banner.warning');
+    await banner.waitFor();
+    expect(await banner.locator('summary').textContent()).toBe(
+      'Shadow of quiet (1a2b3c4d5e): 42 requests would be denied',
+    );
+    await banner.locator('summary').click();
+    expect(await banner.textContent()).toContain('judged on 3 of 4 sidecars');
+    await banner.getByText(`${caller} → ${callee}`).click();
+    const part = page.locator('.panel [data-shadow]');
+    await part.waitFor();
+    expect(await part.textContent()).toBe(`${agreed.operation} 42 of 50 would be denied`);
+    server.shadow = null;
+  });
+});
+
 describe('without a mouse', () => {
   it('walks the dots with arrows, opens with Enter, closes with Escape', async () => {
     await open('#/graph');

@@ -3,7 +3,9 @@ import type {
   EdgeDetail,
   GraphView,
   ObjectiveView,
+  PreviewView,
   ServiceDetail,
+  ShadowView,
   StatusView,
   TraceView,
 } from '@dotline/topology-ui/api';
@@ -50,6 +52,14 @@ export class ApiClient {
 
   status(): Promise<StatusView> {
     return this.get('/api/status');
+  }
+
+  preview(id: string): Promise<PreviewView> {
+    return this.get(`/api/previews/${encodeURIComponent(id)}`);
+  }
+
+  shadow(): Promise<ShadowView> {
+    return this.get('/api/shadow');
   }
 
   trace(traceId: string): Promise<TraceView> {

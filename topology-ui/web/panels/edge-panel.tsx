@@ -8,6 +8,7 @@ import { edgeTraffic } from '../live/store.js';
 import { useStore } from '../live/store-context.js';
 import { useResource } from '../live/use-resource.js';
 import { formatMs, formatRate, formatShare, plural } from '../view-model/format.js';
+import { EdgeShadow } from './edge-shadow.js';
 import { Explanation } from './explanation.js';
 import { type Ends, Owners } from './owners.js';
 import { PanelFrame, Section } from './panel-frame.js';
@@ -33,6 +34,7 @@ export function EdgePanel({ caller, callee }: Ends) {
     return (
       <PanelFrame kind="No line" title={title}>
         {graph !== null && <Explanation caller={caller} callee={callee} />}
+        <EdgeShadow caller={caller} callee={callee} />
       </PanelFrame>
     );
   }
@@ -49,6 +51,7 @@ export function EdgePanel({ caller, callee }: Ends) {
           denied.
         </p>
       </Section>
+      <EdgeShadow caller={caller} callee={callee} />
       <ResourceNote resource={detail} what="history" />
       {detail.content !== null && <HistoryCharts history={detail.content.history} />}
       {detail.content !== null && <RecentRequests requests={detail.content.recent} />}

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
-import type { GraphView, StatusView, TrafficUpdate } from '@dotline/topology-ui/api';
+import type { GraphView, ShadowView, StatusView, TrafficUpdate } from '@dotline/topology-ui/api';
 import {
   exampleEdgeDetail,
   exampleServiceDetail,
@@ -10,6 +10,7 @@ import {
   exampleTraceId,
 } from './example-details.js';
 import { exampleExplanation } from './example-explanation.js';
+import { examplePreview, examplePreviewId } from './example-preview.js';
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -28,6 +29,8 @@ export class ExamplePageServer {
   private ticking: ReturnType<typeof setInterval> | undefined;
   private refusing = false;
   private trafficProblem: string | null = null;
+  /** What a staged revision would change; none is staged unless a test says so. */
+  shadow: ShadowView['shadow'] = null;
 
   private constructor(
     private readonly directory: string,
@@ -143,6 +146,10 @@ export class ExamplePageServer {
       }
       case 'explain':
         return exampleExplanation(this.graph, first, second);
+      case 'shadow':
+        return { live: this.graph.revision.id, shadow: this.shadow };
+      case 'previews':
+        return first === examplePreviewId ? examplePreview(this.graph) : undefined;
       case 'traces':
         return first === exampleTraceId ? exampleTrace() : undefined;
       default:
