@@ -20,7 +20,7 @@ export type AuditAction =
   | 'sidecar-refused'
   /** A holder of the join token may read what sidecars are given, for an hour. */
   | 'operator-certified'
-  /** Events were lost while PostgreSQL was away for too long. */
+  /** Events were lost: PostgreSQL was away for too long, or did not take them. */
   | 'events-lost';
 
 /** Something that goes into the audit log. */

@@ -48,29 +48,32 @@ export class AuditTrail {
 
   async #write(): Promise<void> {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      if (!(await this.#append(withTime(next.event, next.atMs)))) return;
+      const outcome = await this.#append(withTime(next.event, next.atMs));
+      if (outcome === 'aborted') return;
+      if (outcome === 'refused') this.#lost += 1;
       this.#waiting.shift();
     }
     if (this.#lost === 0) return;
     const lost = this.#lost;
-    const details = { events: lost, reason: 'PostgreSQL was away for too long' };
-    const isWritten = await this.#append({ actor: CONTROL_PLANE, action: 'events-lost', details });
-    if (isWritten) this.#lost -= lost;
+    const event = {
+      actor: CONTROL_PLANE,
+      action: 'events-lost',
+      details: { events: lost },
+    } as const;
+    if ((await this.#append(event)) === 'written') this.#lost -= lost;
   }
 
-  /** @returns whether the next may follow */
-  async #append(event: AuditEvent): Promise<boolean> {
+  async #append(event: AuditEvent): Promise<'written' | 'refused' | 'aborted'> {
     try {
       await untilDatabaseAnswers('writing the audit log', this.log, this.#abort.signal, () =>
         inTransaction(this.pool, (client) => appendAudit(client, event)),
       );
-      return true;
+      return 'written';
     } catch (error) {
-      if (this.#abort.signal.aborted) return false;
+      if (this.#abort.signal.aborted) return 'aborted';
       // It would never be taken, so it must not hold up what comes after it.
       this.log.error({ err: error, event }, 'an event is not in the audit log');
-      this.#lost += 1;
-      return true;
+      return 'refused';
     }
   }
 }

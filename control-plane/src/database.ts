@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isNativeError } from 'node:util/types';
 import pg from 'pg';
 import type { Logger } from 'pino';
 
@@ -28,7 +29,7 @@ export function openDatabase(url: string, log: Logger): pg.Pool {
  * can help. Classes 08, 53, 57 and 40: https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 export function isDatabaseAbsent(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  if (!isNativeError(error)) return false;
   if (error instanceof pg.DatabaseError) return /^(08|53|57|40)/.test(error.code ?? '');
   const { code, errors } = error as NodeJS.ErrnoException & { errors?: unknown[] };
   if (errors !== undefined) return errors.some(isDatabaseAbsent);
