@@ -106,7 +106,9 @@ async function suggestIn(
   const narrowed = !options.all && report.historyIsWhole ? narrowerGrants(state, report) : [];
   let wanted = uses.filter((use) => options.all || !before.has(pairOf(use)));
   const forbidden: ForbiddenUse[] = [];
-  const failedBefore = new Set((await failuresIn(mesh, options.opaPath)).map(testKey));
+  // Without the teams' rules their tests mean nothing.
+  const failures = async () => (options.all ? [] : await failuresIn(mesh, options.opaPath));
+  const failedBefore = new Set((await failures()).map(testKey));
   const fileName = await freeFileName(mesh, options.nowMs);
   if (options.all)
     await rm(join(mesh.directory, 'policies/teams'), { recursive: true, force: true });
@@ -133,11 +135,9 @@ async function suggestIn(
     const allowed = pairsOf(after.state);
     const refused = wanted.filter((use) => !allowed.has(pairOf(use)));
     if (refused.length === 0) {
-      const failing = options.all
-        ? []
-        : (await failuresIn(mesh, options.opaPath)).filter(
-            (test) => !failedBefore.has(testKey(test)),
-          );
+      const failing = (files.size === 0 ? [] : await failures()).filter(
+        (test) => !failedBefore.has(testKey(test)),
+      );
       const isWanted = ({ team }: SuggestedRule) =>
         options.team === undefined || team === options.team;
       const shown = rules.filter(isWanted);

@@ -19,6 +19,8 @@ export interface StageParts {
   readonly store: Store;
   readonly layout: LayoutClient;
   readonly storage: KeyValueStore | null;
+  /** Whose positions are remembered; by default those of the store's mesh. */
+  readonly meshName?: string;
   /** What covers the graph at its sides now. */
   readonly insets: () => Insets;
 }
@@ -215,7 +217,7 @@ export class GraphStage {
   private remembered(): RememberedPositions {
     this.memory ??= new RememberedPositions(
       this.parts.storage,
-      this.parts.store.graph.peek()?.mesh ?? '',
+      this.parts.meshName ?? this.parts.store.graph.peek()?.mesh ?? '',
       this.aspect() >= 1 ? 'wide' : 'tall',
     );
     return this.memory;

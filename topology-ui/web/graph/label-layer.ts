@@ -62,7 +62,7 @@ export class LabelLayer {
       });
     }
     this.denials(pen, curves);
-    this.figures(pen, curves, (line) => line.state === 'failing');
+    this.figures(pen, curves, (line) => line.state === 'failing' || line.label !== undefined);
     for (const item of shown
       .sort((a, b) => rank(scene, a.dot) - rank(scene, b.dot))
       .slice(0, labelsMax)) {
@@ -75,7 +75,10 @@ export class LabelLayer {
     this.figures(
       pen,
       curves,
-      (line) => line.state !== 'failing' && (everywhere || scene.emphasis.looked.has(line.id)),
+      (line) =>
+        line.state !== 'failing' &&
+        line.label === undefined &&
+        (everywhere || scene.emphasis.looked.has(line.id)),
     );
   }
 
@@ -230,7 +233,8 @@ export class LabelLayer {
       const curve = curves.get(line.id);
       if (curve === undefined) continue;
       const failing = line.state === 'failing';
-      const colour = failing ? dangerColours[scene.theme] : inks[scene.theme].muted;
+      const plain = line.label === undefined ? inks[scene.theme].muted : line.colour;
+      const colour = failing ? dangerColours[scene.theme] : plain;
       const spots = [0.5, 0.4, 0.6, 0.3, 0.7].map((share) => pointOn(curve, share));
       this.pill(pen, lineText(line, scene.lineFigures), spots, colour);
     }

@@ -5,6 +5,7 @@ import type { Line } from '../view-model/graph-elements.js';
 /** The figure that a line carries. */
 export function lineText(line: Line, figures: LineFigures): string {
   const { traffic } = line;
+  if (line.label !== undefined) return line.label;
   if (line.kind === 'denied') return `denied ×${formatCount(line.deniedCount)}`;
   if (line.state === 'idle') return 'idle';
   const errors = `${formatShare(traffic.errorRate)} errors`;

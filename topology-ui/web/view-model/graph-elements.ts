@@ -38,6 +38,8 @@ export interface Line {
   readonly traffic: TrafficView;
   /** Attempts refused, of kind `denied`. */
   readonly deniedCount: number;
+  /** Stands on the line in place of its figures, always. */
+  readonly label?: string;
 }
 
 export interface GraphElements {

@@ -1,6 +1,6 @@
 /** The address bar as a value: which view, what is selected, what is filtered. Links survive reloads. */
 
-export type ViewName = 'graph' | 'list' | 'objectives' | 'sidecars';
+export type ViewName = 'graph' | 'list' | 'objectives' | 'sidecars' | 'preview';
 
 export type Selection =
   | { readonly kind: 'service'; readonly name: string }
@@ -11,6 +11,8 @@ export type Selection =
 export interface Route {
   readonly view: ViewName;
   readonly selection: Selection | null;
+  /** Which preview, in the view of that name. */
+  readonly preview?: string;
   /** Only this team's dots and lines stand out. */
   readonly team: string | null;
   /** Only this product and its neighbours are drawn. */
@@ -19,7 +21,7 @@ export interface Route {
 
 export const home: Route = { view: 'graph', selection: null, team: null, product: null };
 
-const views: readonly ViewName[] = ['graph', 'list', 'objectives', 'sidecars'];
+const views: readonly ViewName[] = ['graph', 'list', 'objectives', 'sidecars', 'preview'];
 
 /** Reads `location.hash`; what cannot be read is left out, never thrown. */
 export function parseRoute(hash: string): Route {
@@ -27,8 +29,9 @@ export function parseRoute(hash: string): Route {
   const [first = '', kind = '', ...names] = path.split('/').map(decode);
   const parameters = new URLSearchParams(query);
   return {
+    ...(first === 'preview' && kind !== '' ? { preview: kind } : {}),
     view: views.find((view) => view === first) ?? 'graph',
-    selection: parseSelection(kind, names),
+    selection: first === 'preview' ? null : parseSelection(kind, names),
     team: parameters.get('team'),
     product: parameters.get('product'),
   };
@@ -36,7 +39,9 @@ export function parseRoute(hash: string): Route {
 
 /** The hash that `parseRoute` reads back to the same route. */
 export function formatRoute(route: Route): string {
-  const path = [route.view, ...selectionPath(route.selection)].map(encodeURIComponent).join('/');
+  const rest =
+    route.view === 'preview' ? [route.preview ?? []].flat() : selectionPath(route.selection);
+  const path = [route.view, ...rest].map(encodeURIComponent).join('/');
   const parameters = new URLSearchParams();
   if (route.team !== null) parameters.set('team', route.team);
   if (route.product !== null) parameters.set('product', route.product);
