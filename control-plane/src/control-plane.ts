@@ -114,6 +114,7 @@ export class ControlPlane {
       cache: this.#cache,
       telemetry: settings.telemetry,
       settled: (nodeIds, waitMs) => this.#board.settled(nodeIds, waitMs),
+      connected: (nodeIds, waitMs) => this.#board.connected(nodeIds, waitMs),
       conductor: this.#supervision,
       placed: () => this.#reporter.touchConnected(),
       log,

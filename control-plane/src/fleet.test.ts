@@ -148,6 +148,7 @@ function makeFleet(outcome: () => StepOutcome = () => 'held') {
       changes.push({ node: 'settled', types: [] });
       return outcome();
     },
+    connected: async () => undefined,
     conductor: {
       stepping: async () => undefined,
       watch: async () => [],

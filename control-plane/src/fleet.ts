@@ -31,6 +31,8 @@ import { SingleFlight } from './single-flight.js';
 const STEP_WAIT_MS = 200;
 /** The same where nobody is in a hurry. */
 const WAVE_STEP_WAIT_MS = 5_000;
+/** After a restart sidecars come back within seconds; those that are not there know nothing of a step. */
+const RECONNECT_WAIT_MS = 10_000;
 
 /** What came of a step: `rejected` when a sidecar refused a resource that the step gave it. */
 export type StepOutcome = 'held' | 'late' | 'rejected';
@@ -52,6 +54,8 @@ export interface FleetParts {
   readonly telemetry: Parameters<typeof meshResources>[0]['telemetry'];
   /** Waits until the connected ones of these sidecars hold what the cache has for them. */
   readonly settled: (nodeIds: readonly string[], waitMs: number) => Promise<StepOutcome>;
+  /** Waits until these sidecars are connected. */
+  readonly connected: (nodeIds: readonly string[], waitMs: number) => Promise<void>;
   readonly conductor: RolloutConductor;
   /** A revision has been handed to every sidecar, or has been stopped. */
   readonly placed: (revision: Revision) => void;
@@ -164,7 +168,7 @@ export class Fleet {
     const resumed = this.#resumed;
     if (resumed !== undefined) {
       this.#resumed = undefined;
-      await context.with(resumed.trace, () => this.#run(resumed.run, resumed.index));
+      await context.with(resumed.trace, () => this.#run(resumed.run, resumed.index, true));
     }
     if (this.#wanted === undefined || this.#closed) return;
     const { revision: after, trace } = this.#wanted;
@@ -184,11 +188,15 @@ export class Fleet {
     await context.with(trace, () => this.#run(run, 0));
   }
 
-  async #run(run: RolloutRun, from: number): Promise<void> {
+  async #run(run: RolloutRun, from: number, isResumed = false): Promise<void> {
     const interrupt = new AbortController();
     this.#present = { run, interrupt };
-    const { conductor, placed } = this.#parts;
+    const { conductor, connected, placed } = this.#parts;
     try {
+      if (isResumed) {
+        const reconnected = connected(this.#place(run.touched), RECONNECT_WAIT_MS);
+        await untilAborted(reconnected, interrupt.signal, undefined);
+      }
       for (const [index, step] of run.steps.entries()) {
         if (index < from) continue;
         const causes = await this.#step(run, index, step, interrupt.signal);
@@ -250,14 +258,8 @@ export class Fleet {
     inWaves: boolean,
     signal: AbortSignal,
   ): Promise<StepOutcome> {
-    const settled = this.#parts.settled(nodeIds, inWaves ? WAVE_STEP_WAIT_MS : STEP_WAIT_MS);
-    if (!inWaves) return settled;
-    return new Promise((resolve, reject) => {
-      const late = () => resolve('late');
-      if (signal.aborted) late();
-      signal.addEventListener('abort', late, { once: true });
-      settled.then(resolve, reject).finally(() => signal.removeEventListener('abort', late));
-    });
+    const waitMs = inWaves ? WAVE_STEP_WAIT_MS : STEP_WAIT_MS;
+    return untilAborted(this.#parts.settled(nodeIds, waitMs), signal, 'late');
   }
 
   #isSuperseded(signal: AbortSignal): boolean {
@@ -345,6 +347,16 @@ const UNKNOWN_REJECTION: RolloutCause = {
   detail: 'it has taken it back since',
   rules: [],
 };
+
+/** What an action comes to, or `otherwise` when the signal comes first. */
+function untilAborted<T>(action: Promise<T>, signal: AbortSignal, otherwise: T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => resolve(otherwise);
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    action.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}
 
 /** One snapshot with the inbound side of another. */
 function compose(rest: SidecarSnapshot, inbound: SidecarSnapshot | undefined): SidecarSnapshot {

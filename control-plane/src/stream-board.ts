@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Hooks, NodeSummary, ResourceSet, TypeUrl } from 'envoy-control-plane-ts';
 import type { StepOutcome } from './fleet.js';
 import { type Metrics, typeLabel } from './metrics.js';
@@ -5,6 +6,7 @@ import { type SidecarState, sidecarState } from './sidecar-state.js';
 
 /** Several answers that arrive together are looked at once. */
 const LOOK_EVERY_MS = 10;
+const CONNECTED_LOOK_MS = 50;
 
 /** Follows the streams of all sidecars: who is connected, who holds what the cache has for it. */
 export class StreamBoard {
@@ -60,6 +62,16 @@ export class StreamBoard {
 
   connectedNodes(): ReadonlySet<string> {
     return new Set(this.#streams.values());
+  }
+
+  /** Waits until all of these sidecars are connected here, as they are soon after a restart. */
+  async connected(nodeIds: readonly string[], waitMs: number): Promise<void> {
+    const endMs = Date.now() + waitMs;
+    for (;;) {
+      const known = this.connectedNodes();
+      if (nodeIds.every((id) => known.has(id)) || Date.now() >= endMs) return;
+      await sleep(CONNECTED_LOOK_MS);
+    }
   }
 
   /** The state of each of these sidecars that is connected. */

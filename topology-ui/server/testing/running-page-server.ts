@@ -40,6 +40,7 @@ export interface ReportedRequest {
   readonly reporter?: 'source' | 'destination';
   readonly durationUs?: number;
   readonly agoMs?: number;
+  readonly instance?: string;
 }
 
 interface Stores {
@@ -155,6 +156,7 @@ export class RunningPageServer {
         callee: request.callee,
         edge: `${request.caller}->${request.callee}`,
         operation: request.operation,
+        instance: request.instance ?? '',
         authorization: request.authorization ?? 'allowed',
         method: 'GET',
         path: '/v1/estimate/7',
