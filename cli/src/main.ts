@@ -42,6 +42,7 @@ import { leastPrivilegeCommands } from './least-privilege-commands.js';
 import { ApiError, readApi, UnavailableError } from './page-server-client.js';
 import { policyTestAnswer } from './policy-answer.js';
 import { policyCheckAnswer } from './policy-check-answer.js';
+import { policyDecisionsCommand } from './policy-decisions.js';
 import { policyFormatAnswer } from './policy-format-answer.js';
 import { policyShadowCommands } from './policy-shadow-commands.js';
 import { oneProxyStatusAnswer, proxyStatusAnswer } from './proxy-status-answer.js';
@@ -250,6 +251,11 @@ command(
   });
 
 leastPrivilegeCommands({
+  command: (name, description) => command(name, description, policy),
+  show,
+});
+
+policyDecisionsCommand({
   command: (name, description) => command(name, description, policy),
   show,
 });

@@ -450,6 +450,31 @@ export interface PolicyUsageView {
 /** `GET /api/traffic/denied?days=7`: what policy refused, by caller, callee, method and path. */
 export type DeniedAttemptsView = DeniedSeen;
 
+/** `GET /api/request-decisions?team=&operation=&outcome=&limit=50`: of the last day, newest first. */
+export interface RequestDecisionsView {
+  readonly decisions: readonly {
+    /** Milliseconds since the epoch. */
+    readonly atMs: number;
+    readonly outcome: 'allowed' | 'refused' | 'undecided';
+    /** The title of the rule that allowed it, else why not. */
+    readonly reason: string;
+    /** Empty when no policy was there to decide. */
+    readonly team: string;
+    /** `file:line` of the rule that allowed it, else of the one that has it decided. */
+    readonly rule: string;
+    readonly caller: string;
+    readonly callee: string;
+    readonly operation: string;
+    /** Content hash of the policy. */
+    readonly policy: string;
+    /** The revision in which the policy took its form. */
+    readonly revision: string;
+    readonly latencyUs: number;
+    /** Empty when the request belongs to no trace. */
+    readonly traceId: string;
+  }[];
+}
+
 /** What a staged revision would change for one caller and operation. Counts are exact. */
 export interface ShadowOperationView {
   readonly caller: string;

@@ -7,6 +7,7 @@ import type { StatusView } from './api.js';
 import { answerProblems, unknownPath } from './api-error.js';
 import { apiRoutes } from './api-routes.js';
 import { changeRoutes } from './change-routes.js';
+import { decisionRoutes } from './decision-routes.js';
 import { EventStream } from './event-stream.js';
 import { readLiveTraffic } from './live-traffic.js';
 import { MeshHints } from './mesh-hints.js';
@@ -18,8 +19,8 @@ import { previewRoutes } from './preview-routes.js';
 import { recordRoutes } from './record-routes.js';
 import { traced } from './request-span.js';
 import { RevisionEnforcement } from './revision-enforcement.js';
-import { shadowRoutes } from './shadow-routes.js';
 import { rolloutRoutes } from './rollout-routes.js';
+import { shadowRoutes } from './shadow-routes.js';
 import { StructureFeed } from './structure-feed.js';
 import { TrafficFeed } from './traffic-feed.js';
 import { usageRoutes } from './usage-routes.js';
@@ -73,11 +74,12 @@ export class PageServer {
     const usage = usageRoutes(this.#structure, database, clickhouse);
     const shadow = shadowRoutes(database, this.#structure, clickhouse);
     const records = recordRoutes(database);
+    const decisions = decisionRoutes(clickhouse);
     const previews = previewRoutes(database);
     const api = apiRoutes(picture, enforcement, this.#events);
     const rollout = rolloutRoutes(this.#structure);
     this.app = this.#makeApp(
-      [records, previews, changes, usage, shadow, rollout, api],
+      [records, previews, changes, usage, shadow, decisions, rollout, api],
       metrics,
       pageDirectory,
       log,
