@@ -1,10 +1,13 @@
 import type { Edge } from '@dotline/model/edge';
 import type { Instance } from '@dotline/model/instance';
 import { makeRevision, type Revision } from '@dotline/model/revision';
+import { RolloutPolicy } from '@dotline/model/rollout-policy';
 import { describe, expect, it } from '@jest/globals';
 import { SnapshotCache, TypeUrl } from 'envoy-control-plane-ts';
 import { pino } from 'pino';
 import { Fleet, type StepOutcome } from './fleet.js';
+import type { RolloutCause } from './rollout-failure.js';
+import { planRun } from './rollout-run.js';
 import { testEdge, testInstance, testMesh } from './testing/test-revision.js';
 
 const AB = testEdge('a', 'b', ['read']);
@@ -116,13 +119,100 @@ describe('a fleet', () => {
   });
 });
 
+describe('a rollout in waves', () => {
+  const policy = RolloutPolicy.parse({ strategy: 'progressive', waves: ['canary', 'all'] });
+  const inWaves = (edges: readonly Edge[]): Revision => {
+    const made = revision(edges);
+    return { ...made, id: `${made.id}-waves`, mesh: { ...made.mesh, rollout: policy } };
+  };
+  const nodes = (changes: readonly Change[]) => changes.map(({ node }) => node);
+
+  it('comes to one of several instances, then to the others, and watches in between', async () => {
+    const { fleet, changes } = makeFleet();
+    await fleet.setRevision(revision([]));
+    changes.length = 0;
+    await fleet.setRevision(inWaves([AB]));
+    expect(nodes(changes)).toEqual([
+      ...['b-1', 'settled', 'b-2', 'settled'],
+      ...['settled', 'watched canary'],
+      ...['a-1', 'settled', 'watched all', 'ended'],
+    ]);
+    expect(fleet.placedRevision).toBe(inWaves([AB]).id);
+  });
+
+  it('goes back when a canary rejects its part, and the others never see it', async () => {
+    const { fleet, changes, cache } = makeFleet(() => 'rejected');
+    await fleet.setRevision(revision([]));
+    const before = cache.get('b-1', TypeUrl.ExtensionConfig)?.version;
+    changes.length = 0;
+    await fleet.setRevision(inWaves([AB]));
+    expect(nodes(changes)).toEqual(['b-1', 'settled', 'b-1', 'settled', 'ended: rejected']);
+    expect(cache.get('b-1', TypeUrl.ExtensionConfig)?.version).toBe(before);
+    expect(fleet.placedRevision).toBe(revision([]).id);
+  });
+
+  it('goes back when what it watches is bad, before it comes to the last wave', async () => {
+    const { fleet, changes } = makeFleet(() => 'held', [{ kind: 'no-signal', reason: 'test' }]);
+    await fleet.setRevision(revision([AB]));
+    changes.length = 0;
+    await fleet.setRevision(inWaves([CB, AB]));
+    expect(nodes(changes).at(-1)).toBe('ended: no-signal');
+    expect(nodes(changes)).not.toContain('c-1');
+    expect(fleet.placedRevision).toBe(revision([AB]).id);
+  });
+
+  it('does not keep one waiting that goes out at once, and keeps any other', async () => {
+    const { fleet, changes, release } = makeFleet(() => 'held', 'until released');
+    await fleet.setRevision(revision([]));
+    const first = fleet.setRevision(inWaves([AB]));
+    await watched(changes, 1);
+    void fleet.setRevision(inWaves([AB, CB]));
+    expect(nodes(changes)).not.toContain('ended: superseded');
+    await fleet.setRevision(revision([CB]), { atOnce: true });
+    await first;
+    expect(nodes(changes)).toContain('ended: superseded');
+    expect(fleet.placedRevision).toBe(revision([CB]).id);
+    release();
+  });
+
+  it('takes up where it was: nobody is given more than before', async () => {
+    const { fleet, changes, cache, release } = makeFleet(() => 'held', 'until released');
+    const before = revision([]);
+    const wanted = { revision: inWaves([AB]), rolloutId: '1', atOnce: false };
+    const run = planRun(before, wanted, instances);
+    const index = run.steps.findIndex(({ name }) => name === 'switch');
+    fleet.resume(run, index);
+    expect(fleet.hasRevision).toBe(true);
+    await watched(changes, 1);
+    expect([...(cache.get('a-1', TypeUrl.Cluster)?.resources.keys() ?? [])]).not.toContain('b');
+    release();
+    await fleet.setRevision(inWaves([AB]));
+    expect([...(cache.get('a-1', TypeUrl.Cluster)?.resources.keys() ?? [])]).toContain('b');
+  });
+});
+
+async function watched(changes: readonly Change[], times: number): Promise<void> {
+  while (changes.filter(({ node }) => node.startsWith('watched')).length < times) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 interface Change {
   readonly node: string;
   readonly types: readonly string[];
 }
 
 /** A fleet whose cache tells what changed for whom, and when the fleet waited for answers. */
-function makeFleet(outcome: () => StepOutcome = () => 'held') {
+function makeFleet(
+  outcome: () => StepOutcome = () => 'held',
+  /** What is found of each wave, or that it is watched until released or interrupted. */
+  found: readonly RolloutCause[] | 'until released' = [],
+) {
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const note = (node: string) => changes.push({ node, types: [] });
   const cache = new SnapshotCache();
   const changes: Change[] = [];
   const versions = (node: string) =>
@@ -151,15 +241,24 @@ function makeFleet(outcome: () => StepOutcome = () => 'held') {
     connected: async () => undefined,
     conductor: {
       stepping: async () => undefined,
-      watch: async () => [],
+      watch: async ({ step }, signal) => {
+        note(`watched ${step.wave.name}`);
+        if (found !== 'until released') return found;
+        const interrupted = new Promise((resolve) => signal.addEventListener('abort', resolve));
+        await Promise.race([released, interrupted]);
+        return [];
+      },
       rejected: () => [],
-      ended: async () => undefined,
+      ended: async ({ waves }, failure) => {
+        const [cause] = failure?.causes ?? [];
+        if (waves.length > 1) note(cause === undefined ? 'ended' : `ended: ${cause.kind}`);
+      },
     },
     placed: () => undefined,
     log: pino({ level: 'silent' }),
   });
   fleet.setInstances(instances);
-  return { fleet, cache, changes };
+  return { fleet, cache, changes, release };
 }
 
 function revision(edges: readonly Edge[]): Revision {
