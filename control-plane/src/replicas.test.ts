@@ -3,17 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
-import { readRollouts } from './revision-store.js';
+import { ChainVerifier } from './audit-chain.js';
+import { readAuditAfter } from './audit-store.js';
+import { readLiveRevision, readRollouts } from './revision-store.js';
 import { eventually } from './testing/eventually.js';
 import { TestControlPlane } from './testing/test-control-plane.js';
 import { freePort, startTestDatabase, type TestDatabase } from './testing/test-database.js';
-import { GUESTS_NEED, GUESTS_NOTHING, TestMesh } from './testing/test-mesh.js';
+import { GUESTS_NEED, GUESTS_NOTHING, greeterWith, TestMesh } from './testing/test-mesh.js';
 import { TestProcess } from './testing/test-process.js';
 import { testInstance } from './testing/test-revision.js';
 
 jest.setTimeout(120_000);
 
 const GUESTS = 'policies/teams/guests/guests.rego';
+const GREETER = 'services/hello/greeter/service.yaml';
 
 let database: TestDatabase;
 let pool: pg.Pool;
@@ -64,6 +67,16 @@ describe('two replicas', () => {
     await followed(await changed(first));
   });
 
+  it('judge by what the other has staged', async () => {
+    const { mesh: content, id } = JSON.parse((await first.get('/v1/revision')).body);
+    const relations = { needs: [], grants: [], baseline: [], refused: [] };
+    const body = { name: 'nobody calls', mesh: content, edges: [], relations };
+    const started = await first.call('PUT', '/v1/shadow', body);
+    expect(JSON.parse(started.body)).toMatchObject({ live: id, concerned: 0 });
+    const stopped = await second.call('DELETE', '/v1/shadow');
+    expect(JSON.parse(stopped.body).stopped).toBe(JSON.parse(started.body).revision);
+  });
+
   it('follow each other without Valkey too', async () => {
     await valkey.stop();
     const before = await idOf(first);
@@ -79,6 +92,69 @@ describe('two replicas', () => {
     await eventually('the instance at the second replica', async () =>
       (await second.metric('dotline_instances')) === 1 ? true : undefined,
     );
+  });
+});
+
+describe('a rollback', () => {
+  it('asked of one replica is followed by the other, and outlives a restart of both', async () => {
+    const before = await idOf(first);
+    const answer = await second.call('POST', '/v1/rollback', { by: 'ada', reason: 'too polite' });
+    expect(answer.status).toBe(200);
+    const { revision, from } = JSON.parse(answer.body) as { revision: string; from: string };
+    expect(from).toBe(before);
+    expect(revision).not.toBe(before);
+    await eventually('the same at the first replica', async () =>
+      (await idOf(first)) === revision ? true : undefined,
+    );
+
+    await Promise.all([first.stop(), second.stop('SIGKILL')]);
+    await Promise.all([first.start(), second.start()]);
+    await Promise.all([first.ready(), second.ready()]);
+    for (const replica of [first, second]) {
+      await eventually('the mesh directory is read', () =>
+        replica.output.includes('the mesh directory is held back') ? true : undefined,
+      );
+    }
+    expect([await idOf(first), await idOf(second)]).toEqual([revision, revision]);
+    expect(await readLiveRevision(pool)).toMatchObject({
+      rollback: { reason: 'too polite', actor: { kind: 'operator', name: 'ada' }, pinned: true },
+    });
+  });
+
+  it('that is not possible is refused with one line, and without the join token', async () => {
+    const unknown = await first.call('POST', '/v1/rollback', { revision: '0123456' });
+    expect(unknown).toEqual({ status: 404, body: 'no revision 0123456 has ever been live\n' });
+    const live = await idOf(first);
+    const same = await first.call('POST', '/v1/rollback', { revision: live });
+    expect(same).toEqual({ status: 409, body: `revision ${live} is live already\n` });
+    expect((await first.call('POST', '/v1/rollback', {}, 'wrong')).status).toBe(401);
+    expect(await idOf(first)).toBe(live);
+  });
+
+  it('ends with the next change of a mesh directory', async () => {
+    const before = await idOf(first);
+    await mesh.save(GREETER, greeterWith('/v1/hello/{name}'));
+    await followed(await changed(first, before));
+    expect((await readLiveRevision(pool))?.rollback).toBeUndefined();
+  });
+
+  it('is released by one replica, which then makes its own mesh directory live', async () => {
+    const back = await first.call('POST', '/v1/rollback', {});
+    const { from } = JSON.parse(back.body) as { from: string };
+    const release = await first.call('POST', '/v1/rollback/release', { by: 'ada' });
+    expect(JSON.parse(release.body)).toEqual({ released: true, revision: from });
+    await followed(from);
+    const again = await first.call('POST', '/v1/rollback/release', { by: 'ada' });
+    expect(JSON.parse(again.body)).toEqual({ released: false, revision: from });
+  });
+
+  it('is in the audit log, which is one chain of both replicas', async () => {
+    const entries = await readAuditAfter(pool, 0, 200);
+    const verifier = new ChainVerifier();
+    for (const entry of entries) expect(verifier.add(entry)).toBeUndefined();
+    expect(
+      entries.map(({ action }) => action).filter((action) => /rolled-back|ended/.test(action)),
+    ).toEqual(['revision-rolled-back', 'rollback-ended', 'revision-rolled-back', 'rollback-ended']);
   });
 });
 

@@ -28,12 +28,16 @@ export function networkDigest(revision: Revision): string {
       directory: undefined,
       services: rest.mesh.services.map((service) => ({ ...service, directory: undefined })),
     },
-    requestPolicies: rest.requestPolicies?.map(({ team, hash }) => ({ team, hash })),
     edges: rest.edges.map((edge) => ({
       ...edge,
       operations: edge.operations.map((agreed) => {
         return { ...agreed, need: undefined, grant: undefined };
       }),
+    })),
+    requestPolicies: rest.requestPolicies?.map((policy) => ({
+      ...policy,
+      revision: undefined,
+      rules: policy.rules.map((rule) => ({ ...rule, witness: undefined })),
     })),
   };
   const plain = content as unknown as JsonValue;
