@@ -57,6 +57,10 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
    */
   #base: ResourceSet = emptyResourceSet;
   readonly #differing = new Map<string, Held>();
+  /** The client has been sent something, or said when the stream began that it holds something. */
+  #holdsSome = false;
+  /** The update that `next` has just given is all that there was to say. */
+  #offeredAll = false;
   readonly #unanswered = new UnansweredResponses();
   readonly #rejected = new RejectedGroups();
 
@@ -70,7 +74,12 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     return this.#differing.size === 0 && !this.#firstDue && !this.#rejected.pending;
   }
 
+  get holdsNothing(): boolean {
+    return !this.#holdsSome;
+  }
+
   sayAbsent(name: string): void {
+    this.#offeredAll = false;
     if (resourceNamed(this.#base, name) === undefined) {
       this.#differing.set(name, owed);
     }
@@ -87,6 +96,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   apply(request: DeltaRequest): readonly Answer[] {
     const first = !this.#started;
     this.#started = true;
+    this.#offeredAll = false;
     const answers = this.#answers(request);
     const { subscribe, unsubscribe } = request;
     // "the server must honor changes to the subscription state even if the nonce is stale. The
@@ -114,6 +124,9 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   }
 
   adopt(set: ResourceSet): readonly TypedResource[] {
+    if (!this.#holdsSome) {
+      return [];
+    }
     return [...this.#differing].flatMap(([name, held]) => {
       const resource = set.resources.get(name);
       return resource !== undefined && resource.version === held ? [resource] : [];
@@ -140,6 +153,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
       return undefined;
     }
     const problems = this.#problems(gone, options.whyMissing);
+    this.#offeredAll = gone.length === 0 && resources.length === this.#differing.size;
     return {
       resources,
       ...this.#split(gone),
@@ -159,7 +173,13 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
 
   sent(update: Update, nonce: string): void {
     this.#firstDue = false;
+    this.#holdsSome = true;
     this.#unanswered.add(nonce, update);
+    if (this.#offeredAll && this.#base.aliases === undefined) {
+      this.#offeredAll = false;
+      this.#differing.clear();
+      return;
+    }
     for (const { name, version, aliases = [] } of update.resources) {
       this.#holds(name, version);
       for (const alias of aliases) {
@@ -185,6 +205,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
   }
 
   sendAgain(names: Iterable<string>): void {
+    this.#offeredAll = false;
     for (const name of names) {
       if (typeof this.#heldOf(name) === 'string') {
         this.#differing.set(name, owed);
@@ -270,6 +291,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     // resending them" [Incremental xDS]. A version that differs, or a name that is gone, is found
     // by `next` like any other difference.
     for (const [name, version] of Object.entries(initialVersions)) {
+      this.#holdsSome = true;
       this.#differing.set(name, version);
     }
   }
@@ -282,7 +304,7 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     // "A resource_names_subscribe field may contain resource names that the server believes the
     // client is already subscribed to … the server must still provide those resources" [Subscribing
     // to Resources]. In a stream's first request the versions it states count instead.
-    if (!first || this.#heldOf(name) === absent) {
+    if (!first || !this.#holdsSome || this.#heldOf(name) === absent) {
       this.#differing.set(name, owed);
     }
     this.#names.add(name);

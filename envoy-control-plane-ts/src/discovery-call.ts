@@ -157,17 +157,22 @@ export class DiscoveryCall {
     });
     this.#leave.push(() => reader.stop());
     let session: StreamSession<Request> | undefined;
-    const first = async (incoming: Incoming<Request>, names: number) => {
-      const opened = await this.#open(variant, incoming);
-      if (this.#ended) {
-        opened.close();
-        return;
+    const first = (incoming: Incoming<Request>, names: number) => {
+      const node = this.#nodeOf(incoming);
+      const open = () => {
+        if (this.#ended) {
+          return;
+        }
+        session = this.#open(variant, node);
+        this.#handle(session, incoming, names);
+      };
+      const authorized = this.#options.authorize?.({ peer: this.#peer, node });
+      // Most authorizers decide at once; only for one that does not is the stream held.
+      if (authorized !== undefined) {
+        return authorized.then(open);
       }
-      session = opened;
-      this.#session = opened;
-      this.#leave.push(this.#options.sessions.add(opened));
-      callHook(this.#options.hooks.streamOpened, opened.stream);
-      this.#handle(opened, incoming, names);
+      open();
+      return undefined;
     };
     reader.start(
       (incoming, names) => {
@@ -181,27 +186,27 @@ export class DiscoveryCall {
     );
   }
 
-  async #open<Request>(
-    variant: Variant<Request>,
-    { node }: Incoming<Request>,
-  ): Promise<StreamSession<Request>> {
+  /** @throws InvalidRequest */
+  #nodeOf({ node }: Incoming<unknown>): Node {
     if (node === undefined || node.id === '') {
       throw new InvalidRequest('the first request of a stream must carry node.id');
     }
     this.#claimed = node;
-    const peer = this.#peer;
-    await this.#options.authorize?.({ peer, node });
+    return node;
+  }
+
+  #open<Request>(variant: Variant<Request>, node: Node): StreamSession<Request> {
     streamCount += 1;
     const stream: StreamInfo = {
       streamId: streamCount,
       method: this.#method.path,
       variant: this.#method.variant,
-      peer,
+      peer: this.#peer,
       node,
     };
     const { source, groupOf, hooks, responseBytesMax, phaseWaitMs, encoders, pushes } =
       this.#options;
-    return new StreamSession({
+    const session = new StreamSession({
       subscription: variant.subscription,
       encoder: encoders[this.#method.variant],
       pushes,
@@ -219,6 +224,10 @@ export class DiscoveryCall {
           }
         }),
     });
+    this.#session = session;
+    this.#leave.push(this.#options.sessions.add(session));
+    callHook(hooks.streamOpened, stream);
+    return session;
   }
 
   #handle<Request>(

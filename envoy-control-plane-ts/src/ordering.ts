@@ -32,7 +32,7 @@ export const updatePhases: readonly (readonly TypeUrl[])[] = [
  * "Stale CDS clusters and related EDS endpoints (ones no longer being referenced) can then be
  * removed": referrers go before what they refer to.
  */
-export const removalOrder: readonly TypeUrl[] = [
+const removalOrder: readonly TypeUrl[] = [
   TypeUrl.Listener,
   TypeUrl.ScopedRoute,
   TypeUrl.VirtualHost,
@@ -43,3 +43,21 @@ export const removalOrder: readonly TypeUrl[] = [
   TypeUrl.Secret,
   TypeUrl.Runtime,
 ];
+
+const sendingOrder = updatePhases.flat();
+const phases = new Map(updatePhases.flatMap((phase, index) => phase.map((type) => [type, index])));
+
+/** The index of a type's phase. Types of which no order is known come last, so what they refer to is there. */
+export function phaseOf(typeUrl: TypeUrl): number {
+  return phases.get(typeUrl) ?? updatePhases.length;
+}
+
+/** Types with a lower one are sent first in their phase. */
+export function placeInPhase(typeUrl: TypeUrl): number {
+  return sendingOrder.indexOf(typeUrl);
+}
+
+/** Types with a lower one lose their resources first; those of which no order is known before all. */
+export function placeAmongRemovals(typeUrl: TypeUrl): number {
+  return removalOrder.indexOf(typeUrl);
+}

@@ -6,6 +6,9 @@ import { countNames } from './request-names.js';
 import { TokenBucket } from './token-bucket.js';
 import type { Incoming } from './wire.js';
 
+/** A name takes two bytes at least, so in a request of this size there are not many. */
+const fewNamesBytes = 4 * 1024;
+
 /** A request of this size costs as much of the stream's rate as two small ones. */
 const bytesPerToken = 16 * 1024;
 
@@ -37,7 +40,7 @@ export class RequestReader<Request> {
   }
 
   /**
-   * @param handle is given each request and the number of names in it. While a promise that it
+   * @param handle is given each request and a number of names that it does not exceed. While a promise that it
    * returns is pending, no further request is read.
    * @param failed is told what reading or `handle` threw.
    */
@@ -92,6 +95,10 @@ export class RequestReader<Request> {
   /** @throws InvalidRequest, LimitExceeded */
   #countNames(bytes: Buffer): number {
     const { variant, namesMax } = this.#options;
+    const most = Math.floor(bytes.length / 2);
+    if (bytes.length <= fewNamesBytes && most <= namesMax) {
+      return most;
+    }
     let names: number;
     try {
       names = countNames(variant, bytes, namesMax);

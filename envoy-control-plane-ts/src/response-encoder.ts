@@ -10,9 +10,7 @@ export interface EncodedResponse {
   /** Greater than every nonce that was given out before for other content. */
   readonly nonce: number;
   readonly bytes: Buffer;
-}
-
-interface Entry extends EncodedResponse {
+  /** What is encoded: one object for all streams that are sent the same. */
   readonly update: Update;
 }
 
@@ -24,7 +22,7 @@ interface Entry extends EncodedResponse {
  */
 export class ResponseEncoder {
   readonly #encode: (typeUrl: TypeUrl, update: Update, nonce: string) => Buffer;
-  readonly #recent = new Map<string, Entry>();
+  readonly #recent = new Map<string, EncodedResponse>();
   #bytes = 0;
   #nonce = 0;
 
@@ -46,7 +44,7 @@ export class ResponseEncoder {
     return entry;
   }
 
-  #keep(key: string, entry: Entry): void {
+  #keep(key: string, entry: EncodedResponse): void {
     this.#forget(key);
     this.#recent.set(key, entry);
     this.#bytes += entry.bytes.length;

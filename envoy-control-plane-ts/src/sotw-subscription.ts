@@ -57,6 +57,10 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     return this.#settled.has(true);
   }
 
+  get holdsNothing(): boolean {
+    return this.#held.size === 0;
+  }
+
   /** "The API provides no mechanism" for this [Deleting Resources]. */
   sayAbsent(): void {}
 

@@ -72,9 +72,35 @@ class Entry {
   nack: ResourceStatus['nack'] = undefined;
 }
 
-/** Keeps the status of every resource of one type on one stream. */
+/** What a client was sent first, all in one response: most of it stays as it is for long. */
+interface FirstResponse {
+  readonly resources: readonly TypedResource[];
+  readonly byName: ReadonlyMap<string, TypedResource>;
+  readonly sentAt: Moment;
+  ackedAt: Moment | undefined;
+}
+
+const namesKnown = new WeakMap<readonly TypedResource[], ReadonlyMap<string, TypedResource>>();
+
+/** Made once for all streams that are sent the same resources. */
+function byNameOf(resources: readonly TypedResource[]): ReadonlyMap<string, TypedResource> {
+  const known = namesKnown.get(resources);
+  if (known !== undefined) {
+    return known;
+  }
+  const byName = new Map(resources.map((resource) => [resource.name, resource]));
+  namesKnown.set(resources, byName);
+  return byName;
+}
+
+/**
+ * Keeps the status of every resource of one type on one stream. What has not changed since the first
+ * response costs nothing for each stream.
+ */
 export class TypeStatusBoard {
-  readonly #byName = new Map<string, Entry>();
+  #first: FirstResponse | undefined;
+  /** What is otherwise than in the first response; `undefined`: the client no longer has it. */
+  readonly #byName = new Map<string, Entry | undefined>();
   /** Kept, since summaries are asked for far more often than something happens. */
   #summary: { readonly namesVersion: number; readonly is: TypeSummary } | undefined;
 
@@ -93,16 +119,23 @@ export class TypeStatusBoard {
 
   /** Those of an update that the client has not been sent, and has not said to hold, as they are. */
   news(update: Update): readonly TypedResource[] {
+    if (this.#first === undefined && this.#byName.size === 0) {
+      return update.resources;
+    }
     return update.resources.filter(({ name, version }) => {
-      const { sent, acked } = this.#byName.get(name) ?? {};
+      const { sent, acked } = this.#get(name) ?? {};
       return (sent ?? acked)?.version !== version;
     });
   }
 
-  sent(update: Update, time: number): void {
+  sent({ resources, removed }: Update, time: number): void {
     this.#summary = undefined;
     const at = { time };
-    for (const resource of update.resources) {
+    if (this.#first === undefined && this.#byName.size === 0) {
+      this.#first = { resources, byName: byNameOf(resources), sentAt: at, ackedAt: undefined };
+      return;
+    }
+    for (const resource of resources) {
       const entry = this.#entry(resource.name);
       entry.sent = resource;
       entry.sentAt = at;
@@ -110,8 +143,27 @@ export class TypeStatusBoard {
         entry.nack = undefined;
       }
     }
-    for (const name of update.removed) {
-      this.#byName.delete(name);
+    for (const name of removed) {
+      if (this.#first?.byName.has(name)) {
+        this.#byName.set(name, undefined);
+      } else {
+        this.#byName.delete(name);
+      }
+    }
+    this.#letGoOfFirst();
+  }
+
+  /** Once most of it is otherwise, the first response would only keep old resources alive. */
+  #letGoOfFirst(): void {
+    const first = this.#first;
+    if (first === undefined || this.#byName.size * 2 < first.resources.length) {
+      return;
+    }
+    const entries = [...this.#entries()];
+    this.#first = undefined;
+    this.#byName.clear();
+    for (const [name, entry] of entries) {
+      this.#byName.set(name, entry);
     }
   }
 
@@ -124,23 +176,54 @@ export class TypeStatusBoard {
     }
   }
 
+  #get(name: string): Entry | undefined {
+    const entry = this.#byName.get(name);
+    if (entry !== undefined || this.#first === undefined || this.#byName.has(name)) {
+      return entry;
+    }
+    const resource = this.#first.byName.get(name);
+    return resource && firstEntry(resource, this.#first);
+  }
+
+  /** To be written to. */
   #entry(name: string): Entry {
     const known = this.#byName.get(name);
     if (known !== undefined) {
       return known;
     }
-    const entry = new Entry();
+    const entry = this.#get(name) ?? new Entry();
     this.#byName.set(name, entry);
     return entry;
   }
 
+  *#entries(): Iterable<[name: string, entry: Entry]> {
+    for (const { name } of this.#first?.resources ?? []) {
+      const entry = this.#get(name);
+      if (entry !== undefined) {
+        yield [name, entry];
+      }
+    }
+    for (const [name, entry] of this.#byName) {
+      if (entry !== undefined && !this.#first?.byName.has(name)) {
+        yield [name, entry];
+      }
+    }
+  }
+
   #acked(resources: readonly TypedResource[], time: number): void {
     const at = { time };
+    const isFirst = this.#first?.resources === resources;
+    if (this.#first !== undefined && isFirst) {
+      this.#first.ackedAt = at;
+      if (this.#byName.size === 0) {
+        return;
+      }
+    }
     for (const resource of resources) {
-      const entry = this.#byName.get(resource.name);
-      if (entry === undefined) {
+      if (this.#get(resource.name) === undefined || (isFirst && !this.#byName.has(resource.name))) {
         continue;
       }
+      const entry = this.#entry(resource.name);
       entry.acked = resource;
       entry.ackedAt = at;
       if (entry.nack?.version === resource.version) {
@@ -152,9 +235,8 @@ export class TypeStatusBoard {
   #nacked(resources: readonly TypedResource[], detail: string, time: number): void {
     const blamed = this.#blamed(resources, detail);
     for (const { name, version } of blamed) {
-      const entry = this.#byName.get(name);
-      if (entry?.sent?.version === version) {
-        entry.nack = { version, detail, time };
+      if (this.#get(name)?.sent?.version === version) {
+        this.#entry(name).nack = { version, detail, time };
       }
     }
     if (blamed.some(({ name }) => mentions(detail, name))) {
@@ -175,7 +257,7 @@ export class TypeStatusBoard {
       return resources;
     }
     const unproven = resources.filter(
-      ({ name, version }) => this.#byName.get(name)?.acked?.version !== version,
+      ({ name, version }) => this.#get(name)?.acked?.version !== version,
     );
     const named = unproven.filter(({ name }) => mentions(detail, name));
     return named.length > 0 ? named : unproven;
@@ -205,7 +287,7 @@ export class TypeStatusBoard {
     const rejected: RejectedResource[] = [];
     let sentAt: number | undefined;
     let ackedAt: number | undefined;
-    for (const [name, entry] of this.#byName) {
+    for (const [name, entry] of this.#entries()) {
       if (!asksFor(name)) {
         continue;
       }
@@ -226,13 +308,24 @@ export class TypeStatusBoard {
 
   /** A copy of what is known, as plain data. */
   resources(): ResourceStatus[] {
-    return Array.from(this.#byName, ([name, { sent, sentAt, acked, ackedAt, nack }]) => ({
+    return Array.from(this.#entries(), ([name, { sent, sentAt, acked, ackedAt, nack }]) => ({
       name,
       ...(sent && sentAt && { sent: { version: sent.version, time: sentAt.time } }),
       ...(acked && ackedAt && { acked: { version: acked.version, time: ackedAt.time } }),
       ...(nack && { nack }),
     }));
   }
+}
+
+function firstEntry(resource: TypedResource, { sentAt, ackedAt }: FirstResponse): Entry {
+  const entry = new Entry();
+  entry.sent = resource;
+  entry.sentAt = sentAt;
+  if (ackedAt !== undefined) {
+    entry.acked = resource;
+    entry.ackedAt = ackedAt;
+  }
+  return entry;
 }
 
 /** Whether a text names a resource, as Envoy does: `Error adding/updating cluster(s) a: …, b: …`. */

@@ -1,6 +1,6 @@
 import { HeartbeatTimer } from './heartbeat-timer.js';
 import { callHook, type Hooks, type StreamInfo } from './hooks.js';
-import { removalOrder, updatePhases } from './ordering.js';
+import { phaseOf, placeAmongRemovals, placeInPhase, updatePhases } from './ordering.js';
 import { PhaseGate } from './phase-gate.js';
 import type { PushQueue, PushTurn } from './push-queue.js';
 import { referencesOf } from './references.js';
@@ -10,7 +10,7 @@ import type { ResourceSource, Watch } from './resource-source.js';
 import type { ResponseEncoder } from './response-encoder.js';
 import { type TypeStatus, TypeStatusBoard, type TypeSummary } from './status.js';
 import type { Answer, NextOptions, Subscription, Update } from './subscription.js';
-import { isKnownType, TypeUrl } from './type-url.js';
+import { TypeUrl } from './type-url.js';
 
 export interface SessionOptions<Request> {
   readonly subscription: (typeUrl: TypeUrl) => Subscription<Request>;
@@ -54,13 +54,14 @@ interface Due<Request> {
 export class StreamSession<Request> {
   readonly #options: SessionOptions<Request>;
   readonly #types = new Map<TypeUrl, TypeState<Request>>();
-  /** The same, in the order of `updatePhases` and of `removalOrder`. */
-  #phases: readonly (readonly TypeState<Request>[])[] = [];
-  #removals: readonly TypeState<Request>[] = [];
+  /** The same, in the order of `updatePhases`, and then those of which no order is known. */
+  readonly #phases: readonly TypeState<Request>[][] = [...updatePhases.map(() => []), []];
+  /** The same, in the order of `removalOrder`; those of which no order is known go first. */
+  readonly #removals: TypeState<Request>[] = [];
   readonly #watch: Watch;
   readonly #turn: PushTurn;
-  /** Names of endpoints that must follow clusters which have just been sent. */
-  readonly #endpointsDue = new Set<string>();
+  /** Clusters that were sent before the client asked for endpoints: theirs must follow. */
+  #clustersDue: readonly TypedResource[] = [];
   /** Route configurations that have just been sent, and whose virtual hosts come on demand. */
   readonly #virtualHostsDue = new Set<string>();
   #nonce = 0;
@@ -84,8 +85,7 @@ export class StreamSession<Request> {
 
   constructor(options: SessionOptions<Request>) {
     this.#options = options;
-    // One for each phase, and one for the types that have none.
-    this.#gates = [...updatePhases, []].map(() => new PhaseGate(options.phaseWaitMs, this.#push));
+    this.#gates = this.#phases.map(() => new PhaseGate(options.phaseWaitMs, this.#push));
     this.#turn = options.pushes.turn(this.#push);
     this.#watch = options.source.watch(options.group, () => this.#turn.due());
   }
@@ -112,7 +112,9 @@ export class StreamSession<Request> {
       this.#watch.interest?.(typeUrl, state.subscription.names());
     }
     this.#idle &&= state.subscription.settled;
-    this.#renewDueEndpoints();
+    if (this.#clustersDue.length > 0 && typeUrl === TypeUrl.Endpoint) {
+      this.#renewDueEndpoints(state);
+    }
     this.#beginDueVirtualHosts();
     const now = Date.now();
     for (const answer of answers) {
@@ -175,13 +177,15 @@ export class StreamSession<Request> {
     if (due === undefined) {
       return;
     }
-    const { state, update } = due;
+    const { state } = due;
     const { typeUrl } = state;
     const { hooks, stream, encoder, write } = this.#options;
-    const encoded = encoder.encode(typeUrl, update, this.#nonce);
+    const encoded = encoder.encode(typeUrl, due.update, this.#nonce);
     this.#nonce = encoded.nonce;
     const nonce = String(encoded.nonce);
-    const news = state.board.news(update);
+    // The one that all streams share which are sent the same.
+    const { update } = encoded;
+    const news = isFollowed(typeUrl) ? state.board.news(update) : [];
     this.#summary = undefined;
     state.subscription.sent(update, nonce);
     state.board.sent(update, Date.now());
@@ -210,10 +214,17 @@ export class StreamSession<Request> {
    * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-warming
    */
   #renewEndpoints(clusters: readonly TypedResource[]): void {
-    for (const { name } of clusters.flatMap(referencesOf)) {
-      this.#endpointsDue.add(name);
+    const endpoints = this.#types.get(TypeUrl.Endpoint);
+    if (endpoints !== undefined) {
+      this.#sendAgain(endpoints, clusters);
+    } else if (this.#clustersDue.length === 0) {
+      this.#clustersDue = clusters;
+    } else {
+      const newer = new Set(clusters.map(({ name }) => name));
+      const known = this.#options.source.get(this.#options.group, TypeUrl.Cluster)?.resources;
+      const older = this.#clustersDue.filter(({ name }) => !newer.has(name) && known?.has(name));
+      this.#clustersDue = [...older, ...clusters];
     }
-    this.#renewDueEndpoints();
   }
 
   /**
@@ -241,24 +252,20 @@ export class StreamSession<Request> {
 
   /**
    * After a reconnect the clusters may be sent before the client has said which endpoints it holds;
-   * what is due is due then.
+   * what is due is due then. A client that holds none is sent all that it asks for anyway.
    */
-  #renewDueEndpoints(): void {
-    if (this.#endpointsDue.size === 0) {
-      return;
+  #renewDueEndpoints(endpoints: TypeState<Request>): void {
+    if (!endpoints.subscription.holdsNothing) {
+      this.#sendAgain(endpoints, this.#clustersDue);
     }
-    this.#idle = false;
-    const endpoints = this.#types.get(TypeUrl.Endpoint);
-    if (endpoints !== undefined) {
-      endpoints.subscription.sendAgain(this.#endpointsDue);
-      this.#endpointsDue.clear();
-      return;
-    }
-    const known = this.#options.source.get(this.#options.group, TypeUrl.Endpoint)?.resources;
-    for (const name of this.#endpointsDue) {
-      if (!known?.has(name)) {
-        this.#endpointsDue.delete(name);
-      }
+    this.#clustersDue = [];
+  }
+
+  #sendAgain(endpoints: TypeState<Request>, clusters: readonly TypedResource[]): void {
+    const names = clusters.flatMap(referencesOf).map(({ name }) => name);
+    if (names.length > 0) {
+      this.#idle = false;
+      endpoints.subscription.sendAgain(names);
     }
   }
 
@@ -288,25 +295,29 @@ export class StreamSession<Request> {
 
   /** The first thing that may be sent now: see `updatePhases` and `removalOrder`. */
   #due(): Due<Request> | undefined {
-    for (const [index, phase] of this.#phases.entries()) {
+    for (let index = 0; index < this.#phases.length; index++) {
+      const phase = this.#phases[index] ?? [];
+      let waiting = false;
       for (const state of phase) {
         const update = this.#next(state, state.updates);
         if (update !== undefined) {
           return { state, update };
         }
+        waiting ||= state.subscription.awaitsAnswer;
       }
-      const waiting = phase.some(({ subscription }) => subscription.awaitsAnswer);
       if (this.#gates[index]?.holds(waiting)) {
         return undefined;
       }
     }
+    let idle = true;
     for (const state of this.#removals) {
       const update = this.#next(state, state.removals);
       if (update !== undefined) {
         return { state, update };
       }
+      idle &&= state.subscription.settled;
     }
-    this.#idle = this.#removals.every(({ subscription }) => subscription.settled);
+    this.#idle = idle;
     return undefined;
   }
 
@@ -351,12 +362,8 @@ export class StreamSession<Request> {
       seen: undefined,
     };
     this.#types.set(typeUrl, state);
-    const states = (types: readonly TypeUrl[]) =>
-      types.flatMap((type) => this.#types.get(type) ?? []);
-    // Types of which no order is known come last, so what they refer to is there, and go first.
-    const others = states([...this.#types.keys()].filter((type) => !isKnownType(type)));
-    this.#phases = [...updatePhases.map(states), others];
-    this.#removals = [...others, ...states(removalOrder)];
+    insert(this.#phases[phaseOf(typeUrl)] ?? [], state, placeInPhase);
+    insert(this.#removals, state, placeAmongRemovals);
     return state;
   }
 
@@ -374,4 +381,18 @@ export class StreamSession<Request> {
   #statusChanged(typeUrl: TypeUrl): void {
     callHook(this.#options.hooks.statusChanged, { nodeId: this.nodeId, typeUrl });
   }
+}
+
+/** Whether what is sent of a type makes something of another type due. */
+function isFollowed(typeUrl: TypeUrl): boolean {
+  return typeUrl === TypeUrl.Cluster || typeUrl === TypeUrl.Route;
+}
+
+function insert<State extends { readonly typeUrl: TypeUrl }>(
+  states: State[],
+  state: State,
+  place: (typeUrl: TypeUrl) => number,
+): void {
+  const at = states.findIndex(({ typeUrl }) => place(typeUrl) > place(state.typeUrl));
+  states.splice(at === -1 ? states.length : at, 0, state);
 }

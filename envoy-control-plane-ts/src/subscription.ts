@@ -80,7 +80,9 @@ export interface Subscription<Request> {
    * it; undefined when there are none.
    */
   heartbeat(): Update | undefined;
-  /** Records that the update from `next` went out under a nonce. */
+  /** Nothing of the type has been sent, and the client has not said that it holds something. */
+  readonly holdsNothing: boolean;
+  /** Records that the update that `next` has just given, or an equal one, went out under a nonce. */
   sent(update: Update, nonce: string): void;
   /**
    * Has these names sent again, as far as the client subscribes to them and they exist, although
