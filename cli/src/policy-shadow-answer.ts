@@ -1,5 +1,10 @@
-import type { AgreedOperation } from '@dotline/model/edge';
-import type { RunningShadow, ShadowOperationView, ShadowView } from '@dotline/topology-ui/api';
+import type { Witness } from '@dotline/model/edge';
+import type {
+  RunningShadow,
+  ShadowOperationView,
+  ShadowRulesView,
+  ShadowView,
+} from '@dotline/topology-ui/api';
 import colours from 'picocolors';
 import type { Answer } from './commands.js';
 import { age } from './duration.js';
@@ -62,7 +67,7 @@ export function shadowAnswer(view: ShadowView, nowMs = Date.now()): Answer {
 
 function isOtherwise(each: ShadowOperationView): boolean {
   const isMoved = each.wouldBeDenied > 0 || each.wouldBeAllowed > 0;
-  return isMoved || (each.live === null) !== (each.staged === null);
+  return isMoved || each.live.allowed !== each.staged.allowed;
 }
 
 function judgedText(of: Pick<StartedShadow, 'judging' | 'concerned' | 'sidecars'>): string {
@@ -90,8 +95,12 @@ function operationLines(each: ShadowOperationView, nowMs: number): string[] {
   ];
 }
 
-function ruleText(agreed: AgreedOperation | null): string {
-  if (agreed === null) return 'denied: not both a need and a grant, or a guardrail';
-  const { need, grant } = agreed;
-  return `needed by ${need.file}:${need.line}, granted by ${grant.file}:${grant.line}`;
+function ruleText({ allowed, need, grant, guardrail }: ShadowRulesView): string {
+  const rules = `needed by ${placeOf(need)}, granted by ${placeOf(grant)}`;
+  if (guardrail !== null) return `denied by ${placeOf(guardrail)}; ${rules}`;
+  return allowed ? rules : `denied: ${rules}`;
+}
+
+function placeOf(witness: Witness | null): string {
+  return witness === null ? 'no rule' : `${witness.file}:${witness.line}`;
 }

@@ -176,6 +176,50 @@ describe('sidecars', () => {
     expect(await readSidecars(pool)).toMatchObject([{ connected: true }, { connected: true }]);
   });
 
+  it('judge a staged revision through a restart and beside the next live ones, until it is taken back', async () => {
+    const { mesh: content } = JSON.parse((await controlPlane.get('/v1/revision')).body);
+    const relations = { needs: [], grants: [], baseline: [], refused: [] };
+    const body = { name: 'nobody calls', mesh: content, edges: [], relations };
+    const answer = await controlPlane.call('PUT', '/v1/shadow', body);
+    const { revision: staged, ...progress } = JSON.parse(answer.body);
+    expect(progress).toEqual({ live: await liveId(), judging: 2, concerned: 2, sidecars: 2 });
+    const judging = async () =>
+      Promise.all(
+        [visitor, greeter].map(async (each) => (await each.configDump()).includes(staged)),
+      );
+    const judge = (expected: boolean) =>
+      eventually(`sidecars that ${expected ? '' : 'do not '}judge`, async () =>
+        (await judging()).every((judges) => judges === expected) ? true : undefined,
+      );
+    expect(await judging()).toEqual([true, true]);
+    expect((await visitor.call('greeter', '/v1/greetings/you')).status).toBe(200);
+
+    await controlPlane.stop('SIGKILL');
+    await controlPlane.start();
+    await controlPlane.ready();
+    await eventually('both streams', async () =>
+      (await controlPlane.metric('dotline_xds_streams')) === 2 ? true : undefined,
+    );
+    const before = await liveId();
+    await mesh.save(GUESTS, GUESTS_NOTHING);
+    await enforced(before);
+    // Now both allow the same.
+    await judge(false);
+    const without = await liveId();
+    await mesh.save(GUESTS, GUESTS_NEED);
+    await enforced(without);
+    await judge(true);
+
+    expect(await controlPlane.call('DELETE', '/v1/shadow')).toEqual({
+      status: 200,
+      body: JSON.stringify({ stopped: staged }),
+    });
+    await judge(false);
+    expect((await controlPlane.call('PUT', '/v1/shadow', body, 'wrong')).status).toBe(401);
+    const wrong = await controlPlane.call('PUT', '/v1/shadow', { ...body, edges: [{}] });
+    expect(wrong).toMatchObject({ status: 400, body: expect.stringContaining('edges.0.') });
+  });
+
   it('that reject a resource keep the old one, and the rule it comes from is named', async () => {
     const parameters = Array.from({ length: 1_000 }, (_, index) => `{p${index}}`).join('/');
     await mesh.save(GREETER, greeterWith(`/v1/${parameters}`));

@@ -1,5 +1,16 @@
-import type { AgreedOperation, Edge } from '@dotline/model/edge';
+import type { AgreedOperation, Edge, Witness } from '@dotline/model/edge';
 import type { Revision } from '@dotline/model/revision';
+import { type Explanation, explain } from '@dotline/policies/explain';
+import type { PolicyRelations } from '@dotline/policies/relations';
+
+/** So many operations are told with the rules that are there where an operation is not allowed. */
+const EXPLAINED_MAX = 200;
+
+/** A revision with what its policies said. */
+interface Side {
+  readonly revision: Revision;
+  readonly relations: PolicyRelations;
+}
 
 /** Verdicts about the requests of one caller for one operation. */
 interface Verdicts {
@@ -24,9 +35,18 @@ export interface ShadowOperation {
   readonly wouldBeAllowed: number;
   /** Of the last request, milliseconds since the epoch; `null` without any. */
   readonly lastAtMs: number | null;
-  /** The rules of either revision; `null` where it does not allow the operation. */
-  readonly live: AgreedOperation | null;
-  readonly staged: AgreedOperation | null;
+  /** The rules of either revision. */
+  readonly live: ShadowRules;
+  readonly staged: ShadowRules;
+}
+
+/** Where the rules stand by which a revision decides; `null` where there is none, or nobody looked. */
+export interface ShadowRules {
+  readonly allowed: boolean;
+  readonly need: Witness | null;
+  readonly grant: Witness | null;
+  /** Of an operation that both sides agree on and that a guardrail forbids. */
+  readonly guardrail: Witness | null;
 }
 
 /**
@@ -34,18 +54,18 @@ export interface ShadowOperation {
  * not: first those with requests that would be denied, then those with requests that would be allowed.
  */
 export function shadowReport(
-  live: Revision,
-  staged: Revision,
+  live: Side,
+  staged: Side,
   verdicts: readonly Verdicts[],
 ): ShadowOperation[] {
-  const now = agreements(live.edges);
-  const then = agreements(staged.edges);
+  const now = agreements(live.revision.edges);
+  const then = agreements(staged.revision.edges);
   const counted = new Map(verdicts.map((each) => [keyOf(each), each]));
   const differing = [...new Set([...now.keys(), ...then.keys()])].filter(
     (key) => now.has(key) !== then.has(key),
   );
   return [...new Set([...counted.keys(), ...differing])]
-    .flatMap((key): ShadowOperation[] => {
+    .flatMap((key) => {
       const counts = counted.get(key);
       const place = counts ?? now.get(key) ?? then.get(key);
       if (place === undefined) return [];
@@ -57,8 +77,6 @@ export function shadowReport(
           wouldBeDenied: counts?.wouldBeDenied ?? 0,
           wouldBeAllowed: counts?.wouldBeAllowed ?? 0,
           lastAtMs: counts?.lastMs ?? null,
-          live: now.get(key)?.agreed ?? null,
-          staged: then.get(key)?.agreed ?? null,
         },
       ];
     })
@@ -67,7 +85,40 @@ export function shadowReport(
         b.wouldBeDenied - a.wouldBeDenied ||
         b.wouldBeAllowed - a.wouldBeAllowed ||
         (keyOf(a) < keyOf(b) ? -1 : 1),
-    );
+    )
+    .map((each, index) => {
+      const rules = (side: Side, agreed: AgreedOperation | undefined) =>
+        agreed === undefined ? missingRules(side, each, index) : agreedRules(agreed);
+      const key = keyOf(each);
+      return {
+        ...each,
+        live: rules(live, now.get(key)?.agreed),
+        staged: rules(staged, then.get(key)?.agreed),
+      };
+    });
+}
+
+function agreedRules({ need, grant }: AgreedOperation): ShadowRules {
+  return { allowed: true, need, grant, guardrail: null };
+}
+
+/** What there is of a proof that is not whole. */
+function missingRules(side: Side, place: Place, index: number): ShadowRules {
+  const found = index < EXPLAINED_MAX ? explanation(side, place) : undefined;
+  return {
+    allowed: false,
+    need: found?.need ?? null,
+    grant: found?.grant ?? null,
+    guardrail: found?.refusals[0]?.guardrail ?? null,
+  };
+}
+
+function explanation(
+  { revision, relations }: Side,
+  { caller, callee, operation }: Place,
+): Explanation['operations'][number] | undefined {
+  const { operations } = explain(revision.mesh, relations, caller, callee);
+  return operations.find((each) => each.operation === operation);
 }
 
 type Place = Pick<Verdicts, 'caller' | 'callee' | 'operation'>;

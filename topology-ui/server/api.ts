@@ -4,7 +4,7 @@
  */
 import type { Actor, AuditEntry } from '@dotline/control-plane/audit-chain';
 import type { StoredPreview } from '@dotline/control-plane/preview-store';
-import type { AgreedOperation } from '@dotline/model/edge';
+import type { AgreedOperation, Witness } from '@dotline/model/edge';
 import type { InstanceState } from '@dotline/model/instance';
 import type { Language, OperationClass, Tier } from '@dotline/model/mesh';
 import type { Problem } from '@dotline/model/mesh-error';
@@ -487,9 +487,18 @@ export interface ShadowOperationView {
   readonly wouldBeAllowed: number;
   /** Of the last request, milliseconds since the epoch; `null` without any. */
   readonly lastAtMs: number | null;
-  /** The rules of either revision; `null` where it does not allow the operation. */
-  readonly live: AgreedOperation | null;
-  readonly staged: AgreedOperation | null;
+  /** The rules of either revision. */
+  readonly live: ShadowRulesView;
+  readonly staged: ShadowRulesView;
+}
+
+/** Where the rules stand by which a revision decides; `null` where there is none. */
+export interface ShadowRulesView {
+  readonly allowed: boolean;
+  readonly need: Witness | null;
+  readonly grant: Witness | null;
+  /** Of an operation that both sides agree on and that a guardrail forbids. */
+  readonly guardrail: Witness | null;
 }
 
 /** A staged revision, judged beside the live one. */

@@ -85,7 +85,7 @@ async function runningShadow(
     sinceMs,
     wouldBeDenied: total((each) => each.wouldBeDenied),
     wouldBeAllowed: total((each) => each.wouldBeAllowed),
-    operations: shadowReport(live.revision, revision, verdicts),
+    operations: shadowReport(live, staged, verdicts),
   };
 }
 

@@ -313,7 +313,8 @@ describe('while a revision is staged', () => {
         {
           ...{ caller, callee, operation: agreed.operation },
           ...{ requests: 50, wouldBeDenied: 42, wouldBeAllowed: 0, lastAtMs: Date.now() },
-          ...{ live: agreed, staged: null },
+          live: { allowed: true, need: agreed.need, grant: agreed.grant, guardrail: null },
+          staged: { allowed: false, need: null, grant: agreed.grant, guardrail: null },
         },
       ],
     };
