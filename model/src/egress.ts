@@ -26,6 +26,15 @@ export function egressHostName(host: string): string {
   return host.slice(0, host.lastIndexOf(':'));
 }
 
+/** The egress service of a host outside, named with or without its port; apps name nothing else. */
+export function egressServiceOf(
+  mesh: { readonly services: readonly { readonly name: string; readonly egress?: Egress }[] },
+  host: string,
+): string | undefined {
+  const isMeant = (each: EgressHost) => each.host === host || egressHostName(each.host) === host;
+  return mesh.services.find(({ egress }) => egress?.hosts.some(isMeant))?.name;
+}
+
 export function egressPort(host: string): number {
   return Number(host.slice(host.lastIndexOf(':') + 1));
 }

@@ -1,4 +1,6 @@
 import { rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { loadMesh } from '@dotline/model/load-mesh';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { PolicyCompiler } from './compile-policies.js';
 import { explain } from './explain.js';
@@ -7,6 +9,8 @@ import type { PolicyRelations } from './relations.js';
 
 // Real OPA processes on a machine that may have other work.
 jest.setTimeout(60_000);
+
+const EGRESS = fileURLToPath(new URL('../../examples/egress', import.meta.url));
 
 let directory: string;
 let compiler: PolicyCompiler;
@@ -82,6 +86,18 @@ describe('an explanation', () => {
       file: 'policies/teams/identity-and-trust/needs.rego',
       packageLine: 'package mesh.teams.identity_and_trust',
     });
+  });
+
+  it('takes a host outside of the mesh for the egress service that reaches it', async () => {
+    const mesh = await loadMesh(EGRESS);
+    const relations = await compiler.compile(mesh);
+    for (const host of ['example.com', 'example.com:443', 'web']) {
+      expect(explain(mesh, relations, 'reader', host)).toMatchObject({
+        to: 'web',
+        summary: 'reader may use web.front-page',
+      });
+    }
+    expect(explain(mesh, relations, 'reader', 'example.org').verdict).toBe('unknown');
   });
 
   it('names the guardrail that refuses what both sides agreed on', async () => {

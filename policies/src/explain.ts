@@ -1,5 +1,5 @@
 import { type Edge, edgeId, type Witness } from '@dotline/model/edge';
-import { type EgressHost, egressHostName } from '@dotline/model/egress';
+import { egressServiceOf } from '@dotline/model/egress';
 import type { Mesh, Operation, OperationClass, Service } from '@dotline/model/mesh';
 import { describeCaller } from './finding.js';
 import { type Agreement, edgesOf, joinRelations } from './join-relations.js';
@@ -72,7 +72,7 @@ export function explain(
   from: string,
   target: string,
 ): Explanation {
-  const to = egressOf(mesh, target) ?? target;
+  const to = egressServiceOf(mesh, target) ?? target;
   const caller = mesh.services.find((service) => service.name === from);
   const callee = mesh.services.find((service) => service.name === to);
   if (caller === undefined || callee === undefined) return unknownServices(mesh, from, to);
@@ -101,12 +101,6 @@ export function explain(
         : 'blocked';
   const summary = summarise(from, to, verdict, operations);
   return { from, to, verdict, summary, ...(edge === undefined ? {} : { edge }), operations };
-}
-
-/** The egress service of a host outside, with or without its port; apps name nothing else. */
-function egressOf(mesh: Mesh, host: string): string | undefined {
-  const isMeant = (each: EgressHost) => each.host === host || egressHostName(each.host) === host;
-  return mesh.services.find(({ egress }) => egress?.hosts.some(isMeant))?.name;
 }
 
 interface Question {

@@ -39,7 +39,6 @@ export function egressCluster({ host, address, ca }: EgressHost): Cluster {
       value: isIP(ip) === 0 ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.STATIC,
     },
     dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED,
-    respectDnsTtl: true,
     connectTimeout: milliseconds(5000),
     typedExtensionProtocolOptions: negotiatedUpstream,
     transportSocket: tlsToHost(egressHostName(host), ca),

@@ -96,7 +96,11 @@ describe('a host outside that an edge allows', () => {
       }),
     );
     expect([status, url, httpVersion]).toEqual([200, '/v1/charges?once=1', '2.0']);
-    expect(headers).toMatchObject({ ':authority': 'api.cards.example', 'x-api-key': 'k' });
+    expect(headers).toMatchObject({
+      ':authority': 'api.cards.example',
+      ':scheme': 'https',
+      'x-api-key': 'k',
+    });
     expect(JSON.stringify(headers)).not.toMatch(/spiffe|x-forwarded|x-request-id|127\./);
   });
 

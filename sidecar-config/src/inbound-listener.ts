@@ -50,6 +50,8 @@ export function inboundListener(
           },
           // The caller's sidecar made the id; both sides must report the same.
           preserveExternalRequestId: true,
+          // The app's own call was plain; a host outside is asked by TLS.
+          schemeHeaderTransformation: { matchUpstream: true },
           forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET,
           setCurrentClientCertDetails: { uri: true },
           routeSpecifier: routesNamed(ListenerName.inbound),

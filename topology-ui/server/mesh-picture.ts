@@ -1,6 +1,7 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import { type Trace, trace } from '@dotline/collectors/traffic-queries';
 import { edgeId } from '@dotline/model/edge';
+import { egressServiceOf } from '@dotline/model/egress';
 import { inStoreSpan } from '@dotline/platform-process/span';
 import { type Explanation, explain } from '@dotline/policies/explain';
 import type {
@@ -143,10 +144,14 @@ export class MeshPicture {
     };
   }
 
-  /** @throws ApiError 404 for an unknown name */
-  explain(from: string, to: string): Explanation {
+  /**
+   * @param target a service, or a host outside of the mesh
+   * @throws ApiError 404 for an unknown name
+   */
+  explain(from: string, target: string): Explanation {
     const live = this.#live();
     const { revision, relations } = live.live;
+    const to = egressServiceOf(revision.mesh, target) ?? target;
     for (const name of [from, to]) {
       if (!serviceNames(live).includes(name)) throw notFound('service', name, serviceNames(live));
     }
