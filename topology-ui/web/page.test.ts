@@ -253,6 +253,32 @@ describe('the graph', () => {
     expect(await page.locator('.live-state').textContent()).toContain('Figures incomplete');
   });
 
+  it('says that the live revision is a rollback, of whom and why, and lists what went live', async () => {
+    await open('#/graph');
+    server.setGraph((graph) => ({
+      ...graph,
+      revision: {
+        ...graph.revision,
+        rollback: {
+          from: '0123456789ab',
+          fromCommit: null,
+          by: { kind: 'operator', name: 'ada' },
+          reason: 'fares were wrong',
+          atMs: Date.now(),
+          pinned: true,
+        },
+      },
+    }));
+    const banner = page.locator('.banner.warning');
+    await banner.waitFor();
+    expect(await banner.textContent()).toBe(
+      'Rolled back from 0123456789ab by ada (operator): fares were wrong. The mesh directory is held back until it changes, or until dotline rollback --release.',
+    );
+    await page.getByRole('link', { name: 'Sidecars', exact: true }).click();
+    await page.locator('.history li').first().waitFor();
+    expect(await page.locator('.history').textContent()).toContain('+1 −0 edges');
+  });
+
   it('says which rule came to something that sidecars refuse', async () => {
     await open('#/graph');
     server.setGraph((graph) => ({

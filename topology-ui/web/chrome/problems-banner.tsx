@@ -4,6 +4,7 @@ import { trafficProblem } from '../live/store.js';
 import { useStore } from '../live/store-context.js';
 import { plural } from '../view-model/format.js';
 import { rejectionGroups } from '../view-model/rejections.js';
+import { liveRollbackText } from '../view-model/rollback-text.js';
 import { rolloutSummary } from '../view-model/rollout-summary.js';
 
 /** What is wrong in the mesh directory, what sidecars refuse, and what of the picture is missing. */
@@ -12,6 +13,7 @@ export function ProblemsBanner() {
   const graph = store.graph.value;
   const problems = graph?.problems ?? [];
   const rollout = graph?.rollout ?? null;
+  const rollback = graph?.revision.rollback ?? null;
   const refused = graph === null ? [] : rejectionGroups(graph);
   const refusing = new Set(refused.flatMap(({ sidecars }) => sidecars)).size;
   const traffic = trafficProblem(store);
@@ -40,6 +42,11 @@ export function ProblemsBanner() {
       {rollout !== null && rollout.reasons.length === 0 && (
         <p class="banner warning" role="status">
           {rolloutSummary(rollout)}
+        </p>
+      )}
+      {rollback !== null && (
+        <p class="banner warning" role="status">
+          {liveRollbackText(rollback)}
         </p>
       )}
       {refused.length > 0 && (

@@ -4,6 +4,7 @@ import type {
   GraphView,
   ObjectiveView,
   PreviewView,
+  RevisionsView,
   ServiceDetail,
   ShadowView,
   StatusView,
@@ -60,6 +61,10 @@ export class ApiClient {
 
   shadow(): Promise<ShadowView> {
     return this.get('/api/shadow');
+  }
+
+  revisions(): Promise<RevisionsView> {
+    return this.get('/api/revisions?limit=20');
   }
 
   trace(traceId: string): Promise<TraceView> {

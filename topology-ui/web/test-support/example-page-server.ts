@@ -2,7 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
-import type { GraphView, ShadowView, StatusView, TrafficUpdate } from '@dotline/topology-ui/api';
+import type {
+  GraphView,
+  RevisionsView,
+  ShadowView,
+  StatusView,
+  TrafficUpdate,
+} from '@dotline/topology-ui/api';
 import {
   exampleEdgeDetail,
   exampleServiceDetail,
@@ -146,6 +152,8 @@ export class ExamplePageServer {
       }
       case 'explain':
         return exampleExplanation(this.graph, first, second);
+      case 'revisions':
+        return this.revisions();
       case 'shadow':
         return { live: this.graph.revision.id, shadow: this.shadow };
       case 'previews':
@@ -155,6 +163,20 @@ export class ExamplePageServer {
       default:
         return undefined;
     }
+  }
+
+  private revisions(): RevisionsView {
+    const { id, commit, createdAtMs, enforcedInMs, rollback } = this.graph.revision;
+    return {
+      live: id,
+      history: [
+        {
+          ...{ revision: id, commit, author: 'Ada', liveAtMs: createdAtMs, enforcedInMs, rollback },
+          edges: { added: 1, removed: 0, changed: 0 },
+          sidecars: 34,
+        },
+      ],
+    };
   }
 
   private status(): StatusView {

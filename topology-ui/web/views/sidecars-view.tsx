@@ -6,6 +6,7 @@ import { type Column, SortableTable } from '../components/sortable-table.js';
 import { useStore } from '../live/store-context.js';
 import { useResource } from '../live/use-resource.js';
 import { SidecarState } from '../panels/instance-list.js';
+import { RevisionHistory } from '../panels/revision-history.js';
 import { formatClock, plural } from '../view-model/format.js';
 
 /** What each sidecar holds, and what of the platform does not answer. */
@@ -58,6 +59,7 @@ export function SidecarsView() {
         rowKey={(sidecar) => sidecar.instance}
         empty="No instance is registered yet"
       />
+      <RevisionHistory />
     </div>
   );
 }
