@@ -19,6 +19,23 @@ export interface Exporting {
   stop(): Promise<void>;
 }
 
+/**
+ * The variables of https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#batch-logrecord-processor,
+ * which the SDK itself reads for spans alone.
+ */
+function logBatches(environment: NodeJS.ProcessEnv) {
+  const {
+    OTEL_BLRP_MAX_QUEUE_SIZE: queue,
+    OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: batch,
+    OTEL_BLRP_SCHEDULE_DELAY: delay,
+  } = environment;
+  return {
+    ...(queue === undefined ? {} : { maxQueueSize: Number(queue) }),
+    ...(batch === undefined ? {} : { maxExportBatchSize: Number(batch) }),
+    ...(delay === undefined ? {} : { scheduledDelayMillis: Number(delay) }),
+  };
+}
+
 /** Starts OpenTelemetry's SDK. A module of its own, because loading the SDK takes a quarter of a second. */
 export function startExporting({
   service,
@@ -53,7 +70,10 @@ export function startExporting({
       new tracing.BatchSpanProcessor(spans, { exportTimeoutMillis: EXPORT_TIMEOUT_MS }),
     ],
     logRecordProcessors: [
-      new logs.BatchLogRecordProcessor(records, { exportTimeoutMillis: EXPORT_TIMEOUT_MS }),
+      new logs.BatchLogRecordProcessor(records, {
+        exportTimeoutMillis: EXPORT_TIMEOUT_MS,
+        ...logBatches(process.env),
+      }),
     ],
     metricReaders: [
       new metrics.PeriodicExportingMetricReader({

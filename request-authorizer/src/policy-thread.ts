@@ -3,7 +3,7 @@ import type { DecisionAnswer, DecisionPolicy, DecisionRequest } from './decision
 import { UndecidedError } from './undecided-error.js';
 
 /** Far more than a policy needs, far less than a sidecar waits. */
-const DECISION_MS_MAX = 100;
+const DECISION_MS_MAX = 250;
 /** Starting takes tens of milliseconds, on a machine with much else to do more. */
 const START_MS_MAX = 700;
 const WAITING_MAX = 256;

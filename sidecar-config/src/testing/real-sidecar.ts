@@ -38,6 +38,8 @@ export class RealSidecar {
     readonly instance: Instance;
     readonly authority: CertificateAuthority;
     readonly controlPlanePort: number;
+    /** What the app answers to some paths. */
+    readonly documents?: Readonly<Record<string, string>>;
   }): Promise<RealSidecar> {
     const { runDirectory, instance, trustDomain } = options;
     const directory = sidecarDirectory(runDirectory, instance.id);
@@ -56,7 +58,7 @@ export class RealSidecar {
     });
     await writeFile(join(directory, 'bootstrap.json'), bootstrap);
 
-    const app = echoApp(instance.id);
+    const app = echoApp(instance.id, options.documents ?? {});
     app.listen(appSocket(runDirectory, instance.id));
     await once(app, 'listening');
 
@@ -148,7 +150,7 @@ export class RealSidecar {
 }
 
 /** Answers every request with what it was; `/status/<n>` parts choose the status, `slow` waits. */
-function echoApp(instanceId: string) {
+function echoApp(instanceId: string, documents: Readonly<Record<string, string>>) {
   return createServer((req, res) => {
     const url = req.url ?? '';
     if (url.includes('slow')) {
@@ -157,6 +159,11 @@ function echoApp(instanceId: string) {
     }
     res.statusCode = Number(/status-(\d+)/.exec(url)?.[1] ?? 200);
     res.setHeader('content-type', 'application/json');
+    const document = documents[url];
+    if (document !== undefined) {
+      res.end(document);
+      return;
+    }
     res.end(
       JSON.stringify({ instance: instanceId, method: req.method, url, headers: req.headers }),
     );

@@ -54,6 +54,8 @@ export class RunningMesh {
     readonly instances: readonly Instance[];
     readonly edges: readonly Edge[];
     readonly absent?: readonly string[];
+    /** What apps answer to some paths. */
+    readonly documents?: Readonly<Record<string, string>>;
   }): Promise<RunningMesh> {
     const { mesh, instances } = options;
     const authority = await CertificateAuthority.create();
@@ -69,7 +71,7 @@ export class RunningMesh {
     );
     running.publish(options.edges);
     try {
-      await running.#startSidecars(options.absent ?? []);
+      await running.#startSidecars(options.absent ?? [], options.documents ?? {});
     } catch (error) {
       await running.stop();
       throw error;
@@ -117,7 +119,10 @@ export class RunningMesh {
     await rm(this.runDirectory, { recursive: true, force: true });
   }
 
-  async #startSidecars(absent: readonly string[]): Promise<void> {
+  async #startSidecars(
+    absent: readonly string[],
+    documents: Readonly<Record<string, string>>,
+  ): Promise<void> {
     const controlPlanePort = await this.#xds.listen('127.0.0.1:0');
     const started = this.instances.filter(({ id }) => !absent.includes(id));
     for (const instance of started) {
@@ -127,6 +132,7 @@ export class RunningMesh {
         instance,
         authority: this.authority,
         controlPlanePort,
+        documents,
       });
       this.#sidecars.set(instance.id, sidecar);
     }

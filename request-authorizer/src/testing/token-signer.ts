@@ -5,7 +5,7 @@ export class TokenSigner {
   readonly #id = randomUUID();
   readonly #keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
-  constructor(private readonly issuer: string) {}
+  constructor(readonly issuer: string) {}
 
   /** Its key set as JSON text. */
   get jwks(): string {
