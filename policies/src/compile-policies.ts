@@ -8,19 +8,27 @@ import { CatalogSlices } from './catalog-slices.js';
 import { type CompiledRequestPolicy, compiledRequestPolicy } from './compiled-request-policy.js';
 import { exceededLimits } from './edge-limits.js';
 import { Evaluator } from './evaluator.js';
-import { type Finding, findingsOf } from './finding.js';
-import { lastCommits, withCommit } from './git-witness.js';
+import type { Finding } from './finding.js';
+import { FindingsOfTeams } from './findings-of-teams.js';
+import { GitWitness } from './git-witness.js';
 import { GuardrailJudgement } from './guardrail-judgement.js';
-import { candidatesOf, denialsOf, edgesOf, joinRelations } from './join-relations.js';
 import { Opa } from './opa.js';
 import { sortProblems } from './opa-problems.js';
 import { policyCapabilities } from './policy-capabilities.js';
 import { type PolicyUnit, readPolicyUnits } from './policy-unit.js';
-import { MeshNames, readDenials } from './read-relations.js';
-import { compareWitnesses, type PolicyRelations, type StatedRelations } from './relations.js';
+import { compareDenials, MeshNames, readDenials } from './read-relations.js';
+import {
+  compareText,
+  compareWitnesses,
+  type Grant,
+  type PolicyRelations,
+  type StatedRelations,
+} from './relations.js';
 import { expiredRules, nextExpiryMs } from './rule-expiry.js';
 import { sameData } from './same-data.js';
 import { type StatedUnit, StatedUnits } from './stated-units.js';
+import { EdgesOfTeams } from './team-edges.js';
+import { TeamJoins } from './team-joins.js';
 import { type ReadyUnit, type Tools, UnitBuilds } from './unit-builds.js';
 import { UnitEvaluation } from './unit-evaluation.js';
 
@@ -84,6 +92,10 @@ export class PolicyCompiler {
   readonly #evaluation: UnitEvaluation;
   readonly #judgement: GuardrailJudgement;
   readonly #units = new StatedUnits();
+  readonly #git = new GitWitness();
+  readonly #joins = new TeamJoins();
+  readonly #edges = new EdgesOfTeams();
+  readonly #findings = new FindingsOfTeams();
   #tools: Promise<Tools> | undefined;
   #catalog: Catalogued | undefined;
   /** The last compilation asked for; the next one waits for it. */
@@ -126,7 +138,7 @@ export class PolicyCompiler {
     ]);
     const units = [...teams, platform];
     const files = units.flatMap((unit) => unit.sources.map(({ file }) => file));
-    const commits = lastCommits(mesh.directory, new Set(files));
+    const commits = this.#git.lastCommits(mesh.directory, new Set(files));
     const { names, slices } = this.#catalogOf(mesh);
     const made = await this.#builds.makeReady(tools, units);
     const { evaluations, evaluated } = await this.#evaluation.evaluateAll(
@@ -155,31 +167,34 @@ export class PolicyCompiler {
       grants: read.flatMap(({ grants }) => grants),
       baseline: read.flatMap(({ baseline }) => baseline),
     };
-    const joined = joinRelations(mesh, stated);
-    const [platformReady] = made.ready.filter(({ unit }) => unit === platform);
-    if (platformReady === undefined) throw new RangeError('the platform is not built');
-    const judged = await this.#judgement.judge(
-      tools,
-      slices,
-      platformReady,
-      candidatesOf(mesh, joined.agreements),
-    );
+    const platformStated = read.find(({ owner }) => owner === platform.owner);
+    const platformReady = made.ready.find(({ unit }) => unit === platform);
+    if (platformStated === undefined || platformReady === undefined) {
+      throw new RangeError('the platform is not built');
+    }
+    const joins = this.#joins.join(names, read, platformStated);
+    const judged = await this.#judgement.judge(tools, slices, platformReady, joins);
     if ('problems' in judged) throw new MeshError(sortProblems(judged.problems));
-    const denials = readDenials(names, { rows: judged.rows, rules: platformReady.facts.rules });
-    if (denials.problems.length > 0) throw new MeshError(sortProblems(denials.problems));
-    const refused = denialsOf(joined.agreements, denials.relations).map((denial) => ({
-      ...denial,
-      guardrail: withCommit(denial.guardrail, committed),
-    }));
-    const edges = edgesOf(joined.agreements, refused);
+    const ofTeams = joins.map((team) =>
+      this.#edges.of(names, team, judged.rows.get(team) ?? [], platformStated, committed),
+    );
+    const others = readDenials(names, { rows: judged.others, rules: platformStated.rules });
+    const mistakes = [...others.problems, ...ofTeams.flatMap((team) => team.problems)];
+    if (mistakes.length > 0) throw new MeshError(sortProblems(mistakes));
+    const edges = ofTeams.flatMap((team) => team.edges).sort((a, b) => compareText(a.id, b.id));
+    const used = new Set<Grant>();
+    for (const team of joins) for (const grant of team.used) used.add(grant);
+    const aboutNeeds = new Map(
+      joins.map(({ team }, index) => [team, ofTeams[index]?.findings ?? []]),
+    );
     const exceeded = exceededLimits(mesh, edges);
     if (exceeded.length > 0) throw new MeshError(sortProblems(exceeded));
     const endMs = nextExpiryMs(rules, nowMs);
     const compiled = {
       ...stated,
-      refused,
+      refused: ofTeams.flatMap(({ refused }) => refused).sort(compareDenials),
       edges,
-      findings: findingsOf(joined, refused),
+      findings: this.#findings.all(aboutNeeds, read, used),
       requestPolicies: await this.#requestPolicies(tools, mesh, slices, made.ready, read),
       rules: [...rules].sort(compareWitnesses),
       ...(endMs === undefined ? {} : { nextExpiryMs: endMs }),

@@ -39,11 +39,7 @@ export function findingsOf(join: Join, refused: readonly GuardrailDenial[]): Fin
       team: need.witness.team,
       need,
     })),
-    ...join.unused.map((grant) => ({
-      kind: 'unused-grant' as const,
-      team: grant.witness.team,
-      grant,
-    })),
+    ...join.unused.map(unusedGrant),
     ...refused.flatMap((denial) => {
       const agreement = agreements
         .get(`${denial.caller} ${denial.operation}`)
@@ -53,12 +49,32 @@ export function findingsOf(join: Join, refused: readonly GuardrailDenial[]): Fin
       return [{ kind: 'guardrail-refused' as const, team: need.team, need, grant, denial }];
     }),
   ];
-  return findings.sort(
-    (a, b) =>
-      compareWitnesses(subject(a), subject(b)) ||
-      compareText(a.kind, b.kind) ||
-      compareText(JSON.stringify(a), JSON.stringify(b)),
-  );
+  return sortFindings(findings);
+}
+
+/** In place, in an order that depends on what they say alone. */
+export function sortFindings(findings: Finding[]): Finding[] {
+  return findings.sort((a, b) => compareFindings(a, b, true));
+}
+
+/** By place; those of one place by what they say, if that is wanted. */
+export function compareFindings(a: Finding, b: Finding, byContent: boolean): number {
+  const byPlace = compareWitnesses(subject(a), subject(b));
+  if (byPlace !== 0 || !byContent) return byPlace;
+  return compareText(a.kind, b.kind) || compareText(contentOf(a), contentOf(b));
+}
+
+const contents = new WeakMap<Finding, string>();
+
+function contentOf(finding: Finding): string {
+  const known = contents.get(finding) ?? JSON.stringify(finding);
+  contents.set(finding, known);
+  return known;
+}
+
+/** The finding that nobody uses a grant. */
+export function unusedGrant(grant: Grant): Finding {
+  return { kind: 'unused-grant', team: grant.witness.team, grant };
 }
 
 /** A finding in words, with the place it is about and the way out. */

@@ -3,27 +3,84 @@ import { execa } from 'execa';
 
 const TIMEOUT_MS = 10_000;
 
+/** What was read of a history up to one commit. */
+interface History {
+  readonly directory: string;
+  /** Path of the directory inside its repository, with a slash at its end unless empty. */
+  readonly prefix: string;
+  readonly head: string;
+  /** By file, the last commit that touched it. */
+  readonly commits: Map<string, string>;
+  /** Files that were looked for in vain. */
+  readonly absent: Set<string>;
+}
+
 /**
- * For each of the given files (relative to the directory), the last commit that touched it. A file is absent
- * when it is not committed, differs from what is committed, or the directory is not in a git repository.
+ * Knows the last commit that touched each file of a mesh directory. It asks git for what changed since it was
+ * asked last; the answer is the same as that of the whole history.
  */
-export async function lastCommits(
+export class GitWitness {
+  #history: History | undefined;
+
+  /**
+   * By file (relative to the directory), the commit. A file is absent when it is not committed, differs from what
+   * is committed, or the directory is not in a git repository.
+   */
+  async lastCommits(
+    directory: string,
+    files: ReadonlySet<string>,
+  ): Promise<ReadonlyMap<string, string>> {
+    if (files.size === 0) return new Map();
+    try {
+      const prefix =
+        this.#history?.directory === directory ? this.#history.prefix : await readPrefix(directory);
+      const { head, changed } = await readStatus(directory, prefix);
+      const history = await this.#historyAt(directory, prefix, head);
+      const wanted = [...files].filter((file) => !changed.has(file));
+      const missing = wanted.filter(
+        (file) => !history.commits.has(file) && !history.absent.has(file),
+      );
+      if (missing.length > 0) {
+        const found = await readLog(directory, head, new Set(missing));
+        for (const file of missing) {
+          const commit = found.get(file);
+          if (commit === undefined) history.absent.add(file);
+          else history.commits.set(file, commit);
+        }
+      }
+      this.#history = history;
+      return new Map(
+        wanted.flatMap((file): [string, string][] => {
+          const commit = history.commits.get(file);
+          return commit === undefined ? [] : [[file, commit]];
+        }),
+      );
+    } catch {
+      // No git, no repository, no commit yet, or a history too slow to read: rules are then uncommitted.
+      this.#history = undefined;
+      return new Map();
+    }
+  }
+
+  /** What is known of the commit, taken over from the one before if it is an ancestor in a straight line. */
+  async #historyAt(directory: string, prefix: string, head: string): Promise<History> {
+    const before = this.#history;
+    const fresh = { directory, prefix, head, commits: new Map(), absent: new Set<string>() };
+    if (before?.directory !== directory) return fresh;
+    if (before.head === head) return before;
+    const since = await readStraightLine(directory, before.head, head);
+    if (since === undefined) return fresh;
+    const absent = [...before.absent].filter((file) => !since.has(file));
+    return { ...fresh, commits: new Map([...before.commits, ...since]), absent: new Set(absent) };
+  }
+}
+
+/** The same, asked once. */
+export function lastCommits(
   directory: string,
   files: ReadonlySet<string>,
 ): Promise<ReadonlyMap<string, string>> {
-  if (files.size === 0) return new Map();
-  try {
-    const [log, changed, untracked] = await Promise.all([
-      readLog(directory, files),
-      readNames(directory, ['diff', '--name-only', '--relative', '--no-renames', '-z', 'HEAD']),
-      readNames(directory, ['ls-files', '--others', '-z']),
-    ]);
-    for (const file of [...changed, ...untracked]) log.delete(file);
-    return log;
-  } catch {
-    // No git, no repository, no commit yet, or a history too slow to read: rules are then uncommitted.
-    return new Map();
-  }
+  return new GitWitness().lastCommits(directory, files);
 }
 
 /** The witness with the commit of its file, when there is one. */
@@ -33,20 +90,43 @@ export function withCommit(witness: Witness, commits: ReadonlyMap<string, string
   return commit === undefined ? rest : { ...rest, commit };
 }
 
+async function readPrefix(directory: string): Promise<string> {
+  return (await git(directory, ['rev-parse', '--show-prefix'])).trimEnd();
+}
+
+/** The commit that is checked out, and the files that differ from it or are not in it. */
+async function readStatus(
+  directory: string,
+  prefix: string,
+): Promise<{ head: string; changed: ReadonlySet<string> }> {
+  const text = await git(directory, [
+    ...['--no-optional-locks', 'status', '--porcelain=v2', '--branch', '-z'],
+    ...['--untracked-files=all', '--no-renames', '--', 'policies'],
+  ]);
+  let head = '';
+  const changed = new Set<string>();
+  for (const entry of text.split('\0')) {
+    if (entry.startsWith('# branch.oid ')) head = entry.slice('# branch.oid '.length);
+    // Fields in front of the path; see "Porcelain Format Version 2" of git-status(1).
+    const fields = { '1': 8, u: 10, '?': 1 }[entry.charAt(0)];
+    if (fields === undefined) continue;
+    const path = entry.split(' ').slice(fields).join(' ');
+    if (path.startsWith(prefix)) changed.add(path.slice(prefix.length));
+  }
+  return { head, changed };
+}
+
 /** Reads the history newest first, and stops as soon as every file was seen. */
 async function readLog(
   directory: string,
+  head: string,
   files: ReadonlySet<string>,
 ): Promise<Map<string, string>> {
   const commits = new Map<string, string>();
-  const log = execa(
-    'git',
-    [
-      ...['-c', 'core.quotePath=false', 'log', '--format=commit %H', '--name-only', '--relative'],
-      ...['--no-renames', '--diff-filter=d', '--', 'policies'],
-    ],
-    { cwd: directory, timeout: TIMEOUT_MS, buffer: false, stdin: 'ignore', stderr: 'ignore' },
-  );
+  const log = execa('git', logArguments(head), {
+    ...{ cwd: directory, timeout: TIMEOUT_MS, buffer: false },
+    ...{ stdin: 'ignore', stderr: 'ignore' },
+  });
   let commit = '';
   try {
     for await (const line of log) {
@@ -61,11 +141,42 @@ async function readLog(
   return commits;
 }
 
-async function readNames(directory: string, args: readonly string[]): Promise<string[]> {
-  const { stdout } = await execa('git', [...args, '--', 'policies'], {
-    cwd: directory,
-    timeout: TIMEOUT_MS,
-    stdin: 'ignore',
-  });
-  return stdout.split('\0').filter((name) => name !== '');
+/** Files touched from one commit to a later one; nothing when there is anything but a line between them. */
+async function readStraightLine(
+  directory: string,
+  from: string,
+  to: string,
+): Promise<Map<string, string> | undefined> {
+  const [parents, text] = await Promise.all([
+    git(directory, ['rev-list', '--parents', '--max-count=1000', `${from}..${to}`]),
+    git(directory, logArguments(`${from}..${to}`)),
+  ]);
+  // Newest first: each commit has one parent, the next line's, and the last one's is where we come from.
+  const line = parents.split('\n').filter((each) => each !== '');
+  let expected = to;
+  for (const each of line) {
+    const [commit, parent, ...others] = each.split(' ');
+    if (commit !== expected || parent === undefined || others.length > 0) return undefined;
+    expected = parent;
+  }
+  if (expected !== from) return undefined;
+  const commits = new Map<string, string>();
+  let commit = '';
+  for (const each of text.split('\n')) {
+    if (each.startsWith('commit ')) commit = each.slice('commit '.length);
+    else if (each !== '' && !commits.has(each)) commits.set(each, commit);
+  }
+  return commits;
+}
+
+function logArguments(range: string): string[] {
+  return [
+    ...['-c', 'core.quotePath=false', 'log', '--format=commit %H', '--name-only'],
+    ...['--relative', '--no-renames', '--diff-filter=d', range, '--', 'policies'],
+  ];
+}
+
+async function git(directory: string, args: readonly string[]): Promise<string> {
+  const options = { cwd: directory, timeout: TIMEOUT_MS, stripFinalNewline: false } as const;
+  return (await execa('git', args, { ...options, stdin: 'ignore' })).stdout;
 }

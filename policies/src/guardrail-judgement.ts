@@ -3,34 +3,34 @@ import { type BuildCache, sha256 } from './build-cache.js';
 import type { CatalogSlices } from './catalog-slices.js';
 import { EvaluationError, type Evaluator } from './evaluator.js';
 import { entrypointOf } from './instrument.js';
-import type { Candidate } from './join-relations.js';
+import type { Question, TeamJoin } from './team-joins.js';
 import type { ReadyUnit, Tools, UnitBuilds } from './unit-builds.js';
 import { evaluationProblem } from './unit-evaluation.js';
 
-/** Candidates that are judged in one evaluation. */
-const CANDIDATES_AT_ONCE = 4_000;
+/** Questions that are judged in one evaluation. */
+const QUESTIONS_AT_ONCE = 4_000;
 
-/** What guardrails said of candidates. */
-type Rows = readonly unknown[];
+/** What guardrails said, as it came out of the evaluation. */
+export type Rows = readonly unknown[];
 
-/** Everything that one caller wants of one operation; it is judged together. */
-interface Pair {
-  /** `<caller> <operation>`. */
-  readonly name: string;
-  /** JSON of its candidates, separated by commas. */
-  candidates: string;
+/** What guardrails say of each team's candidates: the same rows as long as the questions are the same. */
+export interface Judgement {
+  readonly rows: ReadonlyMap<TeamJoin, Rows>;
+  /** What they say of anything else: it refuses nothing, and may be a mistake. */
+  readonly others: Rows;
+  readonly evaluated: boolean;
 }
 
 /**
- * Asks guardrails what they refuse. Where they judge candidates one by one, only those are asked about that
- * were not asked about before; the answer is the same.
+ * Asks guardrails what they refuse. Where they judge candidates one by one, only those teams' are asked about
+ * whose candidates are not those that were asked about before; the answer is the same.
  */
 export class GuardrailJudgement {
   readonly #cache: BuildCache;
   readonly #builds: UnitBuilds;
   readonly #evaluator: Evaluator;
-  /** What is known of each pair's candidates, as long as the guardrails and what they look at are the same. */
-  #known = new Map<string, Rows>();
+  /** What is known of teams' questions, as long as the guardrails and what they look at are the same. */
+  #known = new WeakMap<TeamJoin, Rows>();
   #knownFor: string | undefined;
 
   constructor(cache: BuildCache, builds: UnitBuilds, evaluator: Evaluator) {
@@ -44,108 +44,103 @@ export class GuardrailJudgement {
     tools: Tools,
     slices: CatalogSlices,
     platform: ReadyUnit,
-    candidates: readonly Candidate[],
-  ): Promise<{ rows: Rows; evaluated: boolean } | { problems: readonly Problem[] }> {
+    teams: readonly TeamJoin[],
+  ): Promise<Judgement | { problems: readonly Problem[] }> {
     const { facts, unit, key } = platform;
     const entrypoint = unit.emits
       .filter(({ rule }) => rule === 'deny')
       .map(entrypointOf)
       .find((each) => facts.entrypoints.includes(each));
-    if (entrypoint === undefined || candidates.length === 0) return { rows: [], evaluated: false };
+    const asked = teams.filter(({ questions }) => questions.length > 0);
+    if (entrypoint === undefined || asked.length === 0) {
+      return { rows: new Map(), others: [], evaluated: false };
+    }
     const slice = slices.slice(facts.reads);
     const guardrails = `${key} ${slice.hash}`;
-    if (this.#knownFor !== guardrails) this.#known = new Map();
+    if (this.#knownFor !== guardrails) this.#known = new WeakMap();
     this.#knownFor = guardrails;
-
-    const pairs = pairsOf(candidates);
-    const all = pairs.map((pair) => pair.candidates);
-    let unknown = pairs.filter((pair) => !this.#known.has(pair.candidates));
-    if (unknown.length === 0) return { rows: this.#rowsOf(all), evaluated: false };
-    const asked = () => `${guardrails} ${sha256(all.join('\n'))}`;
-    if (this.#known.size === 0) {
-      const stored = (await this.#cache.readResult(key, 'denied', asked()))?.rows;
-      if (Array.isArray(stored) && this.#learn(pairs, stored)) unknown = [];
-      if (unknown.length === 0) return { rows: this.#rowsOf(all), evaluated: false };
+    const name = `${guardrails} ${sha256(asked.map(({ hash }) => hash).join('\n'))}`;
+    const unknown = facts.judgesOneByOne ? asked.filter((team) => !this.#known.has(team)) : asked;
+    if (unknown.length === 0) return this.#judgement(asked, [], false);
+    if (unknown.length === asked.length) {
+      const stored = (await this.#cache.readResult(key, 'denied', name))?.rows;
+      if (Array.isArray(stored)) return this.#judgement(asked, this.#learn(asked, stored), false);
     }
+
     const wasm = await this.#builds.readOwnProgram(tools, platform);
-    const evaluate = async (questions: readonly Pair[]): Promise<Rows> => {
+    const evaluate = async (questions: readonly Question[]): Promise<Rows> => {
       const sets = await this.#evaluator.evaluate({
         key: `${platform.program} ${slice.hash}`,
         program: () => ({ wasm, data: slice.json() }),
         entrypoints: [entrypoint],
-        input: `{"candidates":[${questions.map((pair) => pair.candidates).join(',')}]}`,
+        input: `{"candidates":[${questions.map(({ candidates }) => candidates).join(',')}]}`,
       });
       const rows = sets[entrypoint];
       return Array.isArray(rows) ? rows : [];
     };
     try {
-      const rows =
-        (facts.judgesOneByOne ? await this.#judgeUnknown(unknown, all, evaluate) : undefined) ??
-        (await evaluate(pairs));
-      await this.#cache.storeResult(key, 'denied', asked(), { rows });
-      return { rows, evaluated: true };
+      const others = await Promise.all(
+        batches(unknown, facts.judgesOneByOne).map(async (batch) =>
+          this.#learn(batch, await evaluate(batch.flatMap(({ questions }) => questions))),
+        ),
+      );
+      const judgement = this.#judgement(asked, others.flat(), true);
+      const rows = [...[...judgement.rows.values()].flat(), ...judgement.others];
+      await this.#cache.storeResult(key, 'denied', name, { rows });
+      return judgement;
     } catch (error) {
       if (!(error instanceof EvaluationError)) throw error;
       return { problems: [evaluationProblem(facts, error)] };
     }
   }
 
-  /** Nothing when the guardrails also speak of what they were not asked about: then all has to be asked at once. */
-  async #judgeUnknown(
-    unknown: readonly Pair[],
-    all: readonly string[],
-    evaluate: (questions: readonly Pair[]) => Promise<Rows>,
-  ): Promise<Rows | undefined> {
-    const batches = Array.from(
-      { length: Math.ceil(unknown.length / CANDIDATES_AT_ONCE) },
-      (_, index) => unknown.slice(index * CANDIDATES_AT_ONCE, (index + 1) * CANDIDATES_AT_ONCE),
-    );
-    const learnt = await Promise.all(
-      batches.map(async (batch) => this.#learn(batch, await evaluate(batch))),
-    );
-    return learnt.every((each) => each) ? this.#rowsOf(all) : undefined;
-  }
-
-  /** Keeps what was said of each pair, unless something is said of others. */
-  #learn(pairs: readonly Pair[], rows: Rows): boolean {
-    const byName = new Map<string, unknown[]>(pairs.map(({ name }) => [name, []]));
-    for (const row of rows) {
-      const said = byName.get(nameOf(row));
-      if (said === undefined) return false;
-      said.push(row);
-    }
-    for (const { name, candidates } of pairs) {
-      this.#known.set(candidates, byName.get(name) ?? []);
-    }
-    return true;
-  }
-
-  /** All that is known of these, which is all that is kept from now on. */
-  #rowsOf(all: readonly string[]): Rows {
-    const kept = all.map((candidates): [string, Rows] => {
-      const rows = this.#known.get(candidates);
-      // Taken for nothing, it would let through what guardrails refuse.
-      if (rows === undefined) throw new RangeError(`not judged: ${candidates}`);
-      return [candidates, rows];
+  /** Keeps what was said of each team's questions. Returns what was said of anything else. */
+  #learn(teams: readonly TeamJoin[], rows: Rows): Rows {
+    const byPair = new Map<string, unknown[]>();
+    const byTeam = teams.map((team) => {
+      const said: unknown[] = [];
+      for (const { pair } of team.questions) byPair.set(pair, said);
+      return { team, said };
     });
-    this.#known = new Map(kept);
-    return kept.flatMap(([, rows]) => rows);
+    const others: unknown[] = [];
+    for (const row of rows) (byPair.get(pairNamedBy(row)) ?? others).push(row);
+    for (const { team, said } of byTeam) this.#known.set(team, said);
+    return others;
+  }
+
+  #judgement(asked: readonly TeamJoin[], others: Rows, evaluated: boolean): Judgement {
+    return { rows: this.#rowsOf(asked), others, evaluated };
+  }
+
+  #rowsOf(teams: readonly TeamJoin[]): ReadonlyMap<TeamJoin, Rows> {
+    return new Map(
+      teams.map((team) => {
+        const rows = this.#known.get(team);
+        // Taken for nothing, it would let through what guardrails refuse.
+        if (rows === undefined) throw new RangeError(`team ${team.team} is not judged`);
+        return [team, rows];
+      }),
+    );
   }
 }
 
-function pairsOf(candidates: readonly Candidate[]): Pair[] {
-  const pairs = new Map<string, Pair>();
-  for (const candidate of candidates) {
-    const name = `${candidate.caller} ${candidate.operation}`;
-    const json = JSON.stringify(candidate);
-    const pair = pairs.get(name);
-    if (pair === undefined) pairs.set(name, { name, candidates: json });
-    else pair.candidates += `,${json}`;
+/** Whole teams, since what is known is known of teams; all of them at once where they cannot be told apart. */
+function batches(teams: readonly TeamJoin[], oneByOne: boolean): (readonly TeamJoin[])[] {
+  if (!oneByOne) return [teams];
+  const all: TeamJoin[][] = [];
+  let size = Number.POSITIVE_INFINITY;
+  for (const team of teams) {
+    if (size + team.questions.length > QUESTIONS_AT_ONCE) {
+      all.push([]);
+      size = 0;
+    }
+    all.at(-1)?.push(team);
+    size += team.questions.length;
   }
-  return [...pairs.values()];
+  return all;
 }
 
-function nameOf(row: unknown): string {
+function pairNamedBy(row: unknown): string {
   const { relation } = row as { relation?: { caller?: unknown; operation?: unknown } };
   return `${relation?.caller} ${relation?.operation}`;
 }

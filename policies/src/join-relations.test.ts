@@ -282,7 +282,8 @@ describe('guardrails', () => {
       baseline: [{ service: 's2', operation: 's1.a', witness }],
     });
     const cells = { callerCells: ['cell-1'], calleeCells: ['cell-1'], sharedCells: ['cell-1'] };
-    expect(candidatesOf(mesh, agreements)).toEqual([
+    const services = new Map(mesh.services.map((service) => [service.name, service]));
+    expect(candidatesOf(services, agreements)).toEqual([
       {
         ...cells,
         caller: 's0',

@@ -1,5 +1,5 @@
 import { type AgreedOperation, type Edge, edgeId, type Witness } from '@dotline/model/edge';
-import type { Mesh, OperationClass, Service } from '@dotline/model/mesh';
+import type { Mesh, Operation, OperationClass, Service } from '@dotline/model/mesh';
 import {
   type CallerKind,
   compareText,
@@ -60,6 +60,20 @@ export function joinRelations(mesh: Mesh, stated: StatedRelations): Join {
   const operations = new Map(
     mesh.services.flatMap((service) => service.operations).map((each) => [each.id, each]),
   );
+  return joinOver({ services, operations }, stated);
+}
+
+/** The same for whoever has the services and operations by name already. */
+export function joinOver(
+  {
+    services,
+    operations,
+  }: {
+    readonly services: ReadonlyMap<string, Service>;
+    readonly operations: ReadonlyMap<string, Operation>;
+  },
+  stated: StatedRelations,
+): Join {
   const grantsByKey = new Map<string, Grant[]>();
   for (const grant of stated.grants) {
     const key = grantKey(grant.operation, grant.caller.kind, grant.caller.name);
@@ -81,7 +95,7 @@ export function joinRelations(mesh: Mesh, stated: StatedRelations): Join {
     const key = `${service} ${operation} ${purpose}`;
     const before = agreements.get(key);
     if (before === undefined) {
-      const kinds = [...new Set(grantedTo)].sort();
+      const kinds = grantedTo.length === 1 ? grantedTo : [...new Set(grantedTo)].sort();
       const names = { caller: service, callee: found.service, operation, class: found.class };
       agreements.set(key, { ...names, purpose, optional, need, grant, grantedTo: kinds });
       return;
@@ -97,7 +111,7 @@ export function joinRelations(mesh: Mesh, stated: StatedRelations): Join {
   for (const need of stated.needs) {
     const service = services.get(need.service);
     const matching = service === undefined ? [] : matchingGrants(grantsByKey, service, need);
-    const [proof] = [...matching].sort(compareProofs);
+    const [proof] = matching.length === 1 ? matching : [...matching].sort(compareProofs);
     if (proof === undefined) {
       ungranted.push(need);
       continue;
@@ -125,13 +139,14 @@ export function joinRelations(mesh: Mesh, stated: StatedRelations): Join {
 }
 
 /** The agreements as guardrails see them. */
-export function candidatesOf(mesh: Mesh, agreements: readonly Agreement[]): Candidate[] {
-  const cells = new Map(
-    mesh.services.map(({ name, placement }) => [name, [...new Set(placement)].sort()]),
-  );
+export function candidatesOf(
+  services: ReadonlyMap<string, Pick<Service, 'placement'>>,
+  agreements: readonly Agreement[],
+): Candidate[] {
+  const cellsOf = (name: string) => [...new Set(services.get(name)?.placement)].sort();
   return agreements.map(({ need: _need, grant: _grant, ...candidate }) => {
-    const callerCells = cells.get(candidate.caller) ?? [];
-    const calleeCells = cells.get(candidate.callee) ?? [];
+    const callerCells = cellsOf(candidate.caller);
+    const calleeCells = cellsOf(candidate.callee);
     const sharedCells = callerCells.filter((cell) => calleeCells.includes(cell));
     return { ...candidate, callerCells, calleeCells, sharedCells };
   });
@@ -210,7 +225,7 @@ function betterProof(a: Agreement, b: Agreement): Agreement {
 }
 
 /** What traffic is enforced by; a purpose is agreed between people. */
-function pairOf({ caller, operation }: { caller: string; operation: string }): string {
+export function pairOf({ caller, operation }: { caller: string; operation: string }): string {
   return `${caller} ${operation}`;
 }
 

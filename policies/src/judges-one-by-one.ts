@@ -9,9 +9,9 @@ interface Node {
 
 /**
  * Whether the rules of a file say of each of `input.candidates` the same, whatever the others are: each rule of
- * the set has at most one `some … in input.candidates`, in its own body, and nothing else looks at `input`.
- * Then asking about some candidates and about the others gives together what asking about all gives.
- * Wary: `false` says nothing.
+ * the set has one `some candidate in input.candidates`, in its own body, speaks of the caller and the operation of
+ * that candidate, and nothing else looks at `input`. Then asking about some candidates and about the others gives
+ * together what asking about all gives. Wary: `false` says nothing.
  *
  * @param tree the output of `opa parse`
  * @param set the name of the rules that are asked
@@ -23,24 +23,39 @@ export function judgesOneByOne(tree: unknown, set: string): boolean {
 }
 
 function ruleJudgesOneByOne(rule: unknown, set: string): boolean {
-  const { body, head } = rule as { body?: unknown; head?: { ref?: Node[] } };
+  const { body, head } = rule as { body?: unknown; head?: { ref?: Node[]; key?: Node } };
   const looks = inputReferences(rule);
-  if (looks === 0) return true;
-  if (looks > 1 || head?.ref?.[0]?.value !== set || !Array.isArray(body)) return false;
-  return body.some(isSomeCandidate);
+  if (head?.ref?.[0]?.value !== set) return looks === 0;
+  if (looks !== 1 || !Array.isArray(body)) return false;
+  const candidate = body.map(candidateOf).find((name) => name !== undefined);
+  return (
+    candidate !== undefined &&
+    ['caller', 'operation'].every((name) => isMemberOf(candidate, name, head.key))
+  );
 }
 
-/** `some <whatever> in input.candidates`: a declaration of one call of `internal.member_2`. */
-function isSomeCandidate(expression: unknown): boolean {
+/** The variable of `some <variable> in input.candidates`: a declaration of one call of `internal.member_2`. */
+function candidateOf(expression: unknown): string | undefined {
   const { terms, negated } = expression as Node;
   const symbols = (terms as Node | undefined)?.symbols;
-  if (negated === true || !Array.isArray(symbols) || symbols.length !== 1) return false;
+  if (negated === true || !Array.isArray(symbols) || symbols.length !== 1) return undefined;
   const [symbol] = symbols as Node[];
-  if (symbol?.type !== 'call' || !Array.isArray(symbol.value)) return false;
-  const [operator, , collection] = symbol.value as Node[];
-  return (
+  if (symbol?.type !== 'call' || !Array.isArray(symbol.value)) return undefined;
+  const [operator, variable, collection] = symbol.value as Node[];
+  const isMembership =
     pathOf(operator)?.join('.') === 'internal.member_2' &&
-    pathOf(collection)?.join('.') === 'input.candidates'
+    pathOf(collection)?.join('.') === 'input.candidates';
+  return isMembership && variable?.type === 'var' ? String(variable.value) : undefined;
+}
+
+/** Whether an object has `"<name>": <variable>.<name>`. */
+function isMemberOf(variable: string, name: string, object: Node | undefined): boolean {
+  if (object?.type !== 'object' || !Array.isArray(object.value)) return false;
+  return (object.value as [Node, Node][]).some(
+    ([key, value]) =>
+      key.type === 'string' &&
+      key.value === name &&
+      pathOf(value)?.join('.') === `${variable}.${name}`,
   );
 }
 

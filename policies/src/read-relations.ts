@@ -135,15 +135,19 @@ export function readDenials(names: MeshNames, emitted: Emitted): ReadRelations<G
     reason,
     guardrail: witness,
   }));
+  relations.sort(compareDenials);
+  return { relations, problems: read.problems };
+}
+
+/** By whom they refuse what, then by place. */
+export function compareDenials(a: GuardrailDenial, b: GuardrailDenial): number {
   const pair = (denial: GuardrailDenial) => `${denial.caller} ${denial.operation}`;
   const words = (denial: GuardrailDenial) => `${denial.purpose ?? ''} ${denial.reason}`;
-  relations.sort(
-    (a, b) =>
-      compareText(pair(a), pair(b)) ||
-      compareWitnesses(a.guardrail, b.guardrail) ||
-      compareText(words(a), words(b)),
+  return (
+    compareText(pair(a), pair(b)) ||
+    compareWitnesses(a.guardrail, b.guardrail) ||
+    compareText(words(a), words(b))
   );
-  return { relations, problems: read.problems };
 }
 
 function needOf({
@@ -276,10 +280,13 @@ function shorten(value: unknown): string {
 }
 
 function sorted<Relation extends { readonly witness: Witness }>(
-  relations: Relation[],
+  relations: readonly Relation[],
   problems: Problem[],
   key: (relation: Relation) => string,
 ): ReadRelations<Relation> {
-  relations.sort((a, b) => compareText(key(a), key(b)) || compareWitnesses(a.witness, b.witness));
-  return { relations, problems };
+  const keyed = relations.map((relation) => ({ relation, key: key(relation) }));
+  keyed.sort(
+    (a, b) => compareText(a.key, b.key) || compareWitnesses(a.relation.witness, b.relation.witness),
+  );
+  return { relations: keyed.map(({ relation }) => relation), problems };
 }

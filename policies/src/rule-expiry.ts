@@ -36,7 +36,11 @@ export function expiringRules(rules: readonly Witness[], nowMs: number): Problem
 
 /** When the next of the rules that hold ends, if one does. */
 export function nextExpiryMs(rules: readonly Witness[], nowMs: number): number | undefined {
-  const next = Math.min(...rules.map(expiryMs).filter((endMs) => endMs > nowMs));
+  let next = Number.POSITIVE_INFINITY;
+  for (const rule of rules) {
+    const endMs = expiryMs(rule);
+    if (endMs > nowMs && endMs < next) next = endMs;
+  }
   return Number.isFinite(next) ? next : undefined;
 }
 

@@ -30,9 +30,7 @@ export interface StatedUnit {
 interface Known {
   readonly names: MeshNames;
   readonly evaluated: Evaluated;
-  /** Without commits. */
-  readonly read: StatedUnit;
-  /** Of the unit's files, as `stated` has them. */
+  /** Of the unit's files. */
   readonly commits: string;
   readonly stated: StatedUnit;
 }
@@ -49,12 +47,14 @@ export class StatedUnits {
     evaluated: Evaluated,
     commits: ReadonlyMap<string, string>,
   ): StatedUnit {
-    const before = this.#known.get(unit.owner);
-    const same = before?.names === names && before.evaluated === evaluated;
-    const read = same ? before.read : readUnit(names, unit, evaluated);
     const own = unit.sources.map(({ file }) => `${file} ${commits.get(file)}`).join('\n');
-    const stated = same && before.commits === own ? before.stated : stamped(read, commits);
-    this.#known.set(unit.owner, { names, evaluated, read, commits: own, stated });
+    const before = this.#known.get(unit.owner);
+    if (before?.names === names && before.evaluated === evaluated && before.commits === own) {
+      return before.stated;
+    }
+    const rules = evaluated.rules.map((rule) => withCommit(rule, commits));
+    const stated = readUnit(names, unit, { rules, sets: evaluated.sets });
+    this.#known.set(unit.owner, { names, evaluated, commits: own, stated });
     return stated;
   }
 
@@ -83,21 +83,5 @@ function readUnit(names: MeshNames, unit: PolicyUnit, { rules, sets }: Evaluated
     requestRules: decided.relations,
     rules,
     problems: [needs, grants, decided, baseline].flatMap(({ problems }) => problems),
-  };
-}
-
-function stamped(read: StatedUnit, commits: ReadonlyMap<string, string>): StatedUnit {
-  const stamp = <Relation extends { readonly witness: Witness }>(relation: Relation) => ({
-    ...relation,
-    witness: withCommit(relation.witness, commits),
-  });
-  return {
-    owner: read.owner,
-    needs: read.needs.map(stamp),
-    grants: read.grants.map(stamp),
-    baseline: read.baseline.map(stamp),
-    requestRules: read.requestRules.map(stamp),
-    rules: read.rules.map((rule) => withCommit(rule, commits)),
-    problems: read.problems,
   };
 }

@@ -3,6 +3,7 @@ import { type BuildCache, buildKey, type StoredBuild, sha256 } from './build-cac
 import { type BuildResult, type BuiltUnit, buildTogether, buildUnit } from './build-unit.js';
 import type { Opa } from './opa.js';
 import type { PolicyUnit } from './policy-unit.js';
+import { sameData } from './same-data.js';
 
 /** Units that are built in one run of OPA: a run's start is shared, and one mistake costs the others little. */
 const UNITS_TOGETHER_MAX = 16;
@@ -24,7 +25,8 @@ export interface ReadyUnit extends StoredBuild {
 /** Builds units that are not built yet, and knows where the builds are. */
 export class UnitBuilds {
   readonly #cache: BuildCache;
-  readonly #keys = new WeakMap<PolicyUnit, string>();
+  /** By owner, what was read last and its key. */
+  readonly #keys = new Map<string, { readonly unit: PolicyUnit; readonly key: string }>();
   /** Builds of the units of the last call, by key. */
   #builds = new Map<string, StoredBuild>();
   /** WebAssembly that was made a moment ago, by its SHA-256. */
@@ -139,10 +141,12 @@ export class UnitBuilds {
   }
 
   #keyOf({ opa }: Pick<Tools, 'opa'>, unit: PolicyUnit): string {
-    const known = this.#keys.get(unit);
-    if (known !== undefined) return known;
+    const known = this.#keys.get(unit.owner);
+    if (known !== undefined && (known.unit === unit || sameData(known.unit, unit))) {
+      return known.key;
+    }
     const key = buildKey(opa.version, unit);
-    this.#keys.set(unit, key);
+    this.#keys.set(unit.owner, { unit, key });
     return key;
   }
 }
