@@ -12,6 +12,7 @@ import type { AllowedTrafficView, LivePoliciesView } from '@dotline/topology-ui/
 import { ExitCode } from './exit-code.js';
 import { type HookOptions, openHook, pageAddress } from './git-hook.js';
 import { ApiError, readApi, UnavailableError } from './page-server-client.js';
+import { counted } from './policy-diff-words.js';
 import { verdictLines } from './push-report.js';
 
 const TRAFFIC_DAYS = 7;
@@ -39,7 +40,12 @@ export async function preReceive(options: HookOptions): Promise<ExitCode> {
   const isTaken = verdicts.every(({ refusals }) => refusals.length === 0);
   if (verdicts.some(({ isLive: live, checked }) => live || checked !== undefined)) {
     const seconds = ((Date.now() - startedAtMs) / 1000).toFixed(1);
-    console.log(`${isTaken ? 'checked' : 'refused'} in ${seconds} s, as pushed by ${pusher}`);
+    const tests = verdicts.reduce(
+      (sum, { checked }) => sum + (checked?.report.testsPassed ?? 0),
+      0,
+    );
+    const passed = tests === 0 ? '' : `, ${counted(tests, 'test', 'tests')} passed`;
+    console.log(`${isTaken ? 'checked' : 'refused'} in ${seconds} s${passed}; pushed by ${pusher}`);
   }
   return isTaken ? ExitCode.ok : ExitCode.no;
 }

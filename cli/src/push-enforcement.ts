@@ -7,6 +7,8 @@ import { lagLines } from './wait.js';
 /** How often the pusher is told how far it is. */
 const TOLD_EVERY_MS = 2_000;
 const RETRY_MS = 300;
+/** What is away for longer before its first answer is taken as not running. */
+const PASSING_MS = 5_000;
 /** Until a control plane has taken a commit, problems may still be those of what was before. */
 const PROBLEMS_AFTER_MS = 5_000;
 
@@ -23,6 +25,7 @@ export async function tellEnforcement(
   const startMs = Date.now();
   const seconds = () => `${((Date.now() - startMs) / 1000).toFixed(1)} s`;
   let told = '';
+  let hasAnswered = false;
   const tell = (line: string) => {
     if (line !== told) print(line);
     told = line;
@@ -32,18 +35,19 @@ export async function tellEnforcement(
     const view = await ask(address, commit, Math.max(0, Math.min(leftMs, TOLD_EVERY_MS)));
     const isOver = leftMs <= TOLD_EVERY_MS;
     if (typeof view === 'string') {
-      if (isOver) {
-        print(`warning: ${view}: dotline wait ${commit.slice(0, 10)} says when it is enforced`);
+      if (isOver || (!hasAnswered && Date.now() - startMs > PASSING_MS)) {
+        print(`warning: whether it is enforced is not known: ${view}`);
         return false;
       }
       await sleep(RETRY_MS);
       continue;
     }
+    hasAnswered = true;
     const { state, revision, live, touched, lagging, rollout, problems } = view;
     if (state === 'enforced') {
       tell(
         revision === live
-          ? `enforced on ${touched}/${touched} sidecars in ${seconds()} (revision ${revision})`
+          ? `${touched === 0 ? 'live, and no sidecar had to change,' : `enforced on ${touched}/${touched} sidecars`} in ${seconds()} (revision ${revision})`
           : `enforced as revision ${revision}; ${live} is live now`,
       );
       return true;

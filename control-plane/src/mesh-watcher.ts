@@ -89,10 +89,14 @@ export class MeshWatcher {
   }
 }
 
-/** Everything but `mesh.yaml`, `services/`, `policies/` and `slo/objectives/`; of files only YAML and Rego. */
+/**
+ * Everything but `mesh.yaml`, `services/`, `policies/` and `slo/objectives/`, of files only YAML and Rego;
+ * and the lock of a checkout, whose end says that there is another commit.
+ */
 function isIgnored(path: readonly string[], isFile: boolean): boolean {
   const [top = '', second] = path;
   if (top === '') return false;
+  if (top === '.dotline') return path.length > 1 && second !== 'checkout.lock';
   if (path.length === 1 && top === 'mesh.yaml') return false;
   if (!['services', 'policies', 'slo'].includes(top)) return true;
   if (top === 'slo' && second !== undefined && second !== 'objectives') return true;

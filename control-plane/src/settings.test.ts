@@ -27,7 +27,22 @@ describe('settings', () => {
     });
   });
 
+  it('may name a remote branch to follow', () => {
+    expect(readSettings(COMPLETE).followed).toBeUndefined();
+    const MESH_FOLLOW = 'https://git.example/mesh.git#release/one';
+    expect(readSettings({ ...COMPLETE, MESH_FOLLOW }).followed).toEqual({
+      url: 'https://git.example/mesh.git',
+      branch: 'release/one',
+    });
+  });
+
   it.each([
+    [
+      'a remote without a branch',
+      { MESH_FOLLOW: 'https://git.example/x' },
+      'must be <url>#<branch>',
+    ],
+    ['an option for a remote', { MESH_FOLLOW: '--upload-pack=x#main' }, 'must be <url>#<branch>'],
     ['a missing variable', { DATABASE_URL: undefined }, 'DATABASE_URL is missing'],
     ['a relative folder', { MESH_DIRECTORY: 'mesh' }, 'MESH_DIRECTORY must be an absolute path'],
     ['no port', { API_LISTEN: '127.0.0.1' }, 'API_LISTEN must be host:port'],

@@ -147,7 +147,7 @@ async function readOwned(mesh: MeshBranch, before: string | undefined, after: st
 /** Where nobody is named nobody can be refused, but for what no commit may touch. */
 function everybodys(owned: Awaited<ReturnType<typeof readOwnedChange>>): typeof owned {
   const paths = owned.paths.filter((path) => path.split('/')[0] === '.dotline');
-  return { ...owned, paths };
+  return { ...owned, isFirst: false, paths };
 }
 
 function isForward(mesh: MeshBranch, before: string, after: string): Promise<boolean> {

@@ -8,6 +8,8 @@ const PEOPLE_NAMED_MAX = 3;
 export interface OwnedChange {
   /** Who may push what, before the push. */
   readonly people: MeshPeople;
+  /** Whether there was nothing before: then it is the people that the push itself names. */
+  readonly isFirst: boolean;
   /** Short name of the commit that says so. */
   readonly commit: string;
   /** Changed paths, relative to the mesh directory. */
@@ -34,6 +36,7 @@ export function teamsOf({ platform, teams }: MeshPeople, person: string): string
  * and as it will be: so nobody takes a service, and nobody gives one away.
  */
 export function ownershipProblems(change: OwnedChange, person: string): Problem[] {
+  if (change.isFirst) return firstPushProblems(change, person);
   const foreign = new Map<string, { owner: PathOwner; paths: string[] }>();
   for (const path of change.paths) {
     for (const owner of ownersOf(path, change)) {
@@ -45,6 +48,17 @@ export function ownershipProblems(change: OwnedChange, person: string): Problem[
     }
   }
   return [...foreign.values()].map(({ owner, paths }) => problemOf(owner, paths, change, person));
+}
+
+/** Whoever brings the whole mesh has to be of the platform. */
+function firstPushProblems({ people: { platform } }: OwnedChange, person: string): Problem[] {
+  if (platform.people.has(person.toLowerCase())) return [];
+  const message = `the first push of a mesh is one of its platform people's, and ${person} is not one of them`;
+  const hint =
+    platform.people.size === 0
+      ? 'add platform: {people: [...]} to mesh.yaml'
+      : `${askFor(platform)} to push it`;
+  return [{ file: 'mesh.yaml', line: 1, message, hint }];
 }
 
 function ownersOf(path: string, { servicesBefore, servicesAfter }: OwnedChange): PathOwner[] {

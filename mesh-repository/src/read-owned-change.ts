@@ -47,7 +47,10 @@ export async function readOwnedChange(
     serviceTeams(mesh, after, folders),
   ]);
   const people = readMeshPeople(text);
-  return { people, commit: judging.slice(0, 10), paths, servicesBefore, servicesAfter };
+  return {
+    ...{ people, isFirst: before === undefined, commit: judging.slice(0, 10) },
+    ...{ paths, servicesBefore, servicesAfter },
+  };
 }
 
 /** The team of each folder that is a service's at a commit. */
