@@ -1,8 +1,12 @@
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AllowedTrafficView } from '@dotline/topology-ui/api';
+import { meshFolders } from '@dotline/runner/mesh-state';
+import type { AllowedTrafficView, ShadowOperationView } from '@dotline/topology-ui/api';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { HelloCheckout } from './testing/hello-checkout.js';
+import { GUESTS, HelloCheckout } from './testing/hello-checkout.js';
 
 jest.setTimeout(300_000);
 
@@ -78,5 +82,115 @@ describe('dotline policy diff against a mesh that runs', () => {
     const { code, stdout } = await hello.dotline('policy', 'diff', 'quiet..main');
     expect(stdout).toContain('added visitor → greeter');
     expect(code).toBe(0);
+  });
+});
+
+const HOSTS = 'policies/teams/hosts/hosts.rego';
+
+/** Lets visitors rename the house, in a mesh directory where they may only be greeted. */
+async function allowRenaming(directory: string): Promise<void> {
+  const add = async (file: string, rule: string) =>
+    writeFile(join(directory, file), `${await readFile(join(directory, file), 'utf8')}\n${rule}\n`);
+  await add(HOSTS, 'grants contains {"operation": "greeter.rename", "caller": {"team": "guests"}}');
+  await add(GUESTS, 'needs contains {"service": "visitor", "operation": "greeter.rename"}');
+}
+
+/** Requests to rename the house, through the visitor's sidecar; returns their statuses. */
+async function rename(times: number): Promise<number[]> {
+  const { sockets } = await meshFolders(hello.directory);
+  const socketPath = join(sockets, 'visitor-1', 'outbound.sock');
+  const once = () =>
+    new Promise<number>((resolve, reject) => {
+      const options = {
+        socketPath,
+        method: 'PUT',
+        path: '/v1/house',
+        headers: { host: 'greeter' },
+      };
+      request(options, (response) => {
+        response.resume().on('end', () => resolve(response.statusCode ?? 0));
+      })
+        .on('error', reject)
+        .end();
+    });
+  const statuses: number[] = [];
+  for (let index = 0; index < times; index++) statuses.push(await once());
+  return statuses;
+}
+
+/** What the command says once it has counted so many requests to rename the house. */
+async function judgedRenames(
+  requests: number,
+): Promise<{ code: number; verdict: string; operation: ShadowOperationView }> {
+  const untilMs = Date.now() + 30_000;
+  for (;;) {
+    const { code, stdout } = await hello.dotline('policy', 'shadow', '--json');
+    const { verdict, shadow } = JSON.parse(stdout);
+    const operation = shadow.operations.find(
+      (each: ShadowOperationView) => each.operation === 'greeter.rename',
+    );
+    if (operation?.requests >= requests) return { code, verdict, operation };
+    if (Date.now() > untilMs) throw new Error(stdout);
+    await sleep(200);
+  }
+}
+
+describe('dotline policy shadow', () => {
+  it('knows nothing before a revision is staged', async () => {
+    expect(await hello.dotline('policy', 'shadow')).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining('No revision is judged'),
+    });
+  });
+
+  it('counts the requests that a directory would allow, and lets none of them pass', async () => {
+    const wider = `${hello.directory}-wider`;
+    await cp(hello.directory, wider, {
+      recursive: true,
+      filter: (path) => !/\.(dotline|git)$/.test(path),
+    });
+    await allowRenaming(wider);
+    const started = await hello.dotline('policy', 'shadow', 'start', wider);
+    await rm(wider, { recursive: true });
+    expect(started).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('judged on 2/2 sidecars'),
+    });
+    expect(await rename(7)).toEqual(Array(7).fill(403));
+    const { code, verdict, operation } = await judgedRenames(7);
+    expect([code, verdict]).toEqual([0, 'safe']);
+    expect(operation).toMatchObject({
+      ...{ caller: 'visitor', callee: 'greeter' },
+      ...{ requests: 7, wouldBeDenied: 0, wouldBeAllowed: 7 },
+      live: { allowed: false, need: null, grant: null },
+      staged: { allowed: true, need: { file: GUESTS, line: 7 }, grant: { file: HOSTS, line: 7 } },
+    });
+  });
+
+  it('counts what a branch would deny of a revision that went live after it', async () => {
+    await hello.dotline('policy', 'shadow', 'start', 'main');
+    await allowRenaming(hello.directory);
+    const untilMs = Date.now() + 30_000;
+    const allows = async () =>
+      (await hello.dotline('explain', 'visitor', 'greeter')).stdout.includes(`${GUESTS}:7`);
+    while (!(await allows())) if (Date.now() > untilMs) throw new Error('it did not go live');
+    expect(await hello.dotline('wait', 'live')).toMatchObject({ code: 0 });
+    expect(await rename(12)).not.toContain(403);
+    const { code, verdict, operation } = await judgedRenames(12);
+    expect([code, verdict]).toEqual([1, 'unsafe']);
+    expect(operation).toMatchObject({ requests: 12, wouldBeDenied: 12, wouldBeAllowed: 0 });
+    const text = await hello.dotline('policy', 'shadow', '--since', '1h');
+    expect(text.stdout).toMatch(/greeter\.rename: 12 requests, 12 would be denied, last .* ago/);
+    expect(text.stdout).toContain(`live    needed by ${GUESTS}:7, granted by ${HOSTS}:7`);
+    expect(text.stdout).toContain('staged  denied: needed by no rule, granted by no rule');
+    expect((await hello.dotline('policy', 'shadow', 'stop')).stdout).toMatch(/no longer judged/);
+    expect((await hello.dotline('policy', 'shadow')).code).toBe(3);
+  });
+
+  it('names what it cannot stage', async () => {
+    expect(await hello.dotline('policy', 'shadow', 'start', 'nowhere')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Git knows no nowhere'),
+    });
   });
 });

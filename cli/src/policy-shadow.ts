@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { namedCommit } from '@dotline/control-plane/change-preview/git-snapshot';
+import { GitRefError, namedCommit } from '@dotline/control-plane/change-preview/git-snapshot';
 import type { CompiledMesh } from '@dotline/control-plane/compiled-mesh';
 import { ControlPlaneError } from '@dotline/runner/control-plane-client';
 import type { ShadowView } from '@dotline/topology-ui/api';
@@ -26,14 +26,9 @@ export interface StartedShadow {
   readonly sidecars: number;
 }
 
-/** What is to be staged names neither a state of the mesh nor a folder with one. */
-export class StateError extends Error {
-  override readonly name = 'StateError';
-}
-
 /**
  * Compiles a state of the mesh and has sidecars judge it beside the live revision.
- * @throws GitRefError, StateError, MeshError, OpaError, UnavailableError
+ * @throws GitRefError, MeshError, OpaError, UnavailableError
  */
 export async function startShadow(
   state: string | undefined,
@@ -70,7 +65,7 @@ async function compiledState(
   }
   const range = parseRange(state);
   if (range === undefined) {
-    throw new StateError(`${state} is no branch, commit, range or mesh directory`);
+    throw new GitRefError(state, `${state} is no branch, commit, range or mesh directory`);
   }
   const commit = await namedCommit(options.mesh, range.head ?? 'HEAD');
   const compiled = await compileState(commit, options);
