@@ -35,7 +35,7 @@ export interface Baseline {
 /** All that is known of a commit before it goes live. */
 export interface CheckedCommit {
   readonly report: PolicyReport;
-  /** `undefined` while the report has errors, and when there is nothing to compare with. */
+  /** `undefined` when it does not compile, and when there is nothing to compare with. */
   readonly preview: ChangePreview | undefined;
 }
 
@@ -60,13 +60,18 @@ export async function checkCommit(
         checkPolicies(directory, { opaPath, cacheDirectory, compiler, nowMs, ...platform }),
         baseSide(mesh, baseline, tools),
       ]);
-      if (report.errors > 0 || base === undefined) return { report, preview: undefined };
+      if (base === undefined || !compiles(report)) return { report, preview: undefined };
       // The compiler has all of it from the check.
       const after = await sideOf(await loadMesh(directory), compiler, nowMs, base.revision);
       const { previewChange } = await previewing;
       return { report, preview: previewChange(base, after, baseline.traffic) };
     }),
   );
+}
+
+/** Tests that fail do not keep it from being compared. */
+function compiles({ remarks }: PolicyReport): boolean {
+  return !remarks.some(({ severity, check }) => severity === 'error' && check !== 'test');
 }
 
 /** The live revision, else what the commit before would make; nothing when that has problems. */
