@@ -1,3 +1,4 @@
+import { ChainVerifier } from '@dotline/control-plane/audit-chain';
 import { writeHostInstances } from '@dotline/control-plane/instance-store';
 import { publishRevision } from '@dotline/control-plane/revision-store';
 import { writeSidecars } from '@dotline/control-plane/sidecar-store';
@@ -8,11 +9,13 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type {
   AllowedTrafficView,
   ApiProblem,
+  AuditView,
   EdgeDetail,
   EdgeView,
   GraphView,
   LivePoliciesView,
   ObjectiveView,
+  RevisionsView,
   ServiceDetail,
   ServiceView,
   StatusView,
@@ -87,6 +90,34 @@ describe('a mesh with traffic', () => {
       holdsLiveRevision: true,
       rejected: [],
     });
+  });
+
+  it('GET /api/revisions: what went live, newest first', async () => {
+    const { body } = await running.get<RevisionsView>('/api/revisions');
+    expect(body).toMatchObject({
+      live: revision.id,
+      history: [
+        {
+          revision: revision.id,
+          edges: { added: revision.edges.length, removed: 0, changed: 0 },
+          rollback: null,
+        },
+      ],
+    });
+    expect((await running.get('/api/revisions?limit=many')).status).toBe(400);
+  });
+
+  it('GET /api/audit and /api/audit/chain: the entries as they are stored', async () => {
+    const latest = (await running.get<AuditView>('/api/audit?limit=1')).body.entries;
+    const chain = (await running.get<AuditView>('/api/audit/chain?after=0')).body.entries;
+    expect(chain.at(-1)).toEqual(latest[0]);
+    expect(chain[0]).toMatchObject({ sequence: 1, action: 'revision-published' });
+    const verifier = new ChainVerifier();
+    for (const entry of chain) expect(verifier.add(entry)).toBeUndefined();
+    const end = await running.get<AuditView>(`/api/audit/chain?after=${verifier.length}`);
+    expect(end.body).toEqual({ entries: [] });
+    const future = await running.get<AuditView>(`/api/audit?sinceMs=${Date.now() + 60_000}`);
+    expect(future.body).toEqual({ entries: [] });
   });
 
   it('GET /api/policies/live: the rules, without what surrounds the services', async () => {
