@@ -17,13 +17,13 @@ const Findings = z.array(TrafficFinding);
 const ABSENT = new Set(['3F000', '42P01']);
 
 /**
- * The latest word of the SLO evaluator about the wave that a rollout watches since a moment;
- * `undefined` before there is one.
+ * The latest word of the SLO evaluator about the wave that a rollout watches at a step; `undefined`
+ * before there is one. From before a restart it may be an old one, which has not seen enough.
  */
 export async function readRolloutHealth(
   pool: pg.Pool,
   rolloutId: string,
-  watch: { readonly step: number; readonly sinceMs: number },
+  step: number,
 ): Promise<RolloutHealth | undefined> {
   try {
     const { rows } = await pool.query<{
@@ -32,8 +32,8 @@ export async function readRolloutHealth(
       problem: string | null;
     }>(
       `select seen_until_ms, findings, problem from slo.rollout_health
-        where rollout_id = $1 and step = $2 and watched_since_ms = $3`,
-      [rolloutId, watch.step, watch.sinceMs],
+        where rollout_id = $1 and step = $2`,
+      [rolloutId, step],
     );
     const [row] = rows;
     return (

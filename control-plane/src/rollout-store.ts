@@ -115,16 +115,16 @@ export async function readLastRollout(pool: pg.Pool): Promise<RolloutRecord | un
   return rows[0] && recordOf(rows[0]);
 }
 
-/** What somebody wants of a rollout, the last word. */
-export async function readRolloutOrder(
+/** What others say of a rollout: its state, as another replica may have ended it, and the last order. */
+export async function readRolloutWord(
   pool: pg.Pool,
   rolloutId: string,
-): Promise<RolloutOrder | undefined> {
-  const { rows } = await pool.query<Pick<Row, 'rollout_order'>>(
-    'select rollout_order from control_plane.rollouts where id = $1',
+): Promise<Pick<RolloutRecord, 'state' | 'order'> | undefined> {
+  const { rows } = await pool.query<Pick<Row, 'state' | 'rollout_order'>>(
+    `select state, rollout_order from control_plane.rollouts where id = $1 and state is not null`,
     [rolloutId],
   );
-  return rows[0]?.rollout_order ?? undefined;
+  return rows[0] && { state: rows[0].state, order: rows[0].rollout_order ?? undefined };
 }
 
 /** Says what is wanted of the running rollout. @returns the revision; `undefined` when none runs */
@@ -158,6 +158,10 @@ export async function readInterruptedRollout(
 ): Promise<{ readonly run: RolloutRun; readonly index: number } | undefined> {
   const record = await readLastRollout(pool);
   if (record?.state !== 'running' || record.progress === undefined) return undefined;
+  if (await isRolledBack(pool, record)) {
+    await endRollout(pool, record.rolloutId, 'rolled-back', undefined);
+    return undefined;
+  }
   const { rolloutId, revisionId, progress } = record;
   const [before, after] = await Promise.all([
     readRevision(pool, progress.baselineId),
@@ -167,6 +171,16 @@ export async function readInterruptedRollout(
   const { waves, startedAtMs, step } = progress;
   const known = { rolloutId, before: before.revision, after: after.revision, waves, startedAtMs };
   return { run: runOf(known), index: step };
+}
+
+/** Whether something else was made live by hand or by itself, just before the process ended. */
+async function isRolledBack(pool: pg.Pool, { revisionId }: RolloutRecord): Promise<boolean> {
+  const { rows } = await pool.query(
+    `select from control_plane.live l join control_plane.rollouts o on o.id = l.rollout_id
+      where o.rollback->>'fromId' = $1`,
+    [revisionId],
+  );
+  return rows.length > 0;
 }
 
 /** How far a rollout is at one of its moments. */

@@ -15,9 +15,9 @@ import { type RolloutHealth, readRolloutHealth } from './rollout-signals.js';
 import {
   endRollout,
   progressOf,
-  type RolloutOrder,
   type RolloutProgress,
-  readRolloutOrder,
+  type RolloutRecord,
+  readRolloutWord,
   writeRolloutProgress,
 } from './rollout-store.js';
 import type { SidecarState } from './sidecar-state.js';
@@ -69,7 +69,10 @@ export class RolloutSupervision implements RolloutConductor {
       if (signal.aborted || this.#promoted === run.rolloutId) return [];
       const rejected = this.rejected(run, watching.instances);
       if (rejected.length > 0) return rejected;
-      const { order, health } = await this.#words(run, watching);
+      const { word, health } = await this.#words(run, watching.step);
+      // Another replica has seen enough of it.
+      if (word?.state === 'done') this.#promoted = run.rolloutId;
+      const order = word?.order;
       if (order?.action === 'abort') return [{ kind: 'asked', by: order.by, reason: order.reason }];
       if (order?.action === 'promote') this.#promoted = run.rolloutId;
       if (health !== undefined && health.findings.length > 0) {
@@ -166,18 +169,18 @@ export class RolloutSupervision implements RolloutConductor {
   /** What somebody wants, and how the traffic is; neither while PostgreSQL is away. */
   async #words(
     { rolloutId }: RolloutRun,
-    { step, stepSinceMs }: RolloutProgress,
+    step: number,
   ): Promise<{
-    readonly order?: RolloutOrder | undefined;
+    readonly word?: Pick<RolloutRecord, 'state' | 'order'> | undefined;
     readonly health?: RolloutHealth | undefined;
   }> {
     const { pool, log } = this.parts;
     try {
-      const [order, health] = await Promise.all([
-        readRolloutOrder(pool, rolloutId),
-        readRolloutHealth(pool, rolloutId, { step, sinceMs: stepSinceMs }),
+      const [word, health] = await Promise.all([
+        readRolloutWord(pool, rolloutId),
+        readRolloutHealth(pool, rolloutId, step),
       ]);
-      return { order, health };
+      return { word, health };
     } catch (error) {
       log.debug({ err: error }, 'the state of a rollout cannot be read');
       return {};
