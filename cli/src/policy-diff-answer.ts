@@ -12,6 +12,7 @@ import { policyDiffMarkdown } from './policy-diff-markdown.js';
 import {
   counted,
   meaningText,
+  requestRuleText,
   signedBytes,
   sizeText,
   trafficSpan,
@@ -58,6 +59,7 @@ function humanText(result: PolicyDiffResult): string {
     ...section('consent still missing', consentLines(preview.missingConsents)),
     ...section('refused by guardrails', refusalLines(preview.refusals)),
     ...section('newly reachable', reachLines(preview.newReach)),
+    ...section('requests decided one by one', preview.requestRules.map(requestRuleText)),
     ...section('traffic', trafficLines(preview)),
     ...section('sidecars', sidecarLines(preview)),
   ].join('\n');

@@ -5,6 +5,7 @@ import type { PolicyDiffResult } from './policy-diff.js';
 import {
   counted,
   meaningText,
+  requestRuleText,
   signedBytes,
   sizeText,
   trafficSpan,
@@ -61,6 +62,10 @@ function previewParts(preview: ChangePreview): string[] {
           return `${code(target)}${kind === 'service' ? '' : ' (pii)'}: ${ways.slice(0, 5).join('; ')}${more}`;
         }),
       ),
+    ),
+    titled(
+      'Requests decided one by one',
+      list(preview.requestRules.map((change) => escaped(requestRuleText(change)))),
     ),
     titled('Traffic', traffic(preview)),
     titled('Sidecars', sidecars(preview)),

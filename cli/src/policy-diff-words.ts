@@ -1,4 +1,5 @@
 import type { ChangePreview } from '@dotline/control-plane/change-preview/preview-change';
+import type { RequestRuleChange } from '@dotline/control-plane/change-preview/request-rule-changes';
 import type { OperationMeaning } from '@dotline/policies/policy-diff';
 import type { PolicyDiffResult } from './policy-diff.js';
 
@@ -16,6 +17,9 @@ export function verdictText({ preview, head }: PolicyDiffResult): string {
       return `not safe: it would deny ${counted(Math.ceil(perDay), 'request', 'requests')} a day of real traffic`;
     }
     case 'unknown':
+      if (preview.requestRules.some(({ before, after }) => before === null && after !== null)) {
+        return 'not known to be safe: requests are to be decided one by one that were not';
+      }
       return 'not known to be safe: it takes something away, and traffic was not looked at';
   }
 }
@@ -28,6 +32,15 @@ export function trafficSpan({ sinceMs }: ChangePreview['traffic']): string {
 
 export function meaningText({ class: operationClass, method, path }: OperationMeaning): string {
   return `${method} ${path} (${operationClass})`;
+}
+
+/** A change of how requests for an operation are decided. */
+export function requestRuleText({ operation, team, before, after }: RequestRuleChange): string {
+  if (after === null) return `${operation}: no longer decided by team ${team}`;
+  const end = after.fail === 'closed' ? 'refused' : 'let through';
+  const { file, line } = after.witness;
+  const what = before === null ? `decided by team ${team} from now on` : 'decided as before';
+  return `${operation}: ${what}, and ${end} while the authorizer is away (${file}:${line})`;
 }
 
 /** Such as `2 services`. */

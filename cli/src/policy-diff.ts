@@ -12,6 +12,7 @@ import {
 import type { CompiledMesh } from '@dotline/control-plane/compiled-mesh';
 import { MeshError, type Problem } from '@dotline/model/mesh-error';
 import { makeRevision, type Revision } from '@dotline/model/revision';
+import { withoutDocument } from '@dotline/policies/compiled-request-policy';
 import type { AllowedTrafficView, LivePoliciesView } from '@dotline/topology-ui/api';
 import { BaseError } from './base-error.js';
 import { type ComparisonRange, LIVE } from './comparison-range.js';
@@ -88,8 +89,12 @@ async function liveSide(options: DiffOptions): Promise<NamedSide> {
   return { revision, relations, name: `the live revision (${revision.id}${commit})` };
 }
 
-function sideOf({ mesh, edges, relations }: CompiledMesh, previous?: Revision): PreviewSide {
-  return { revision: makeRevision({ mesh, edges, createdAtMs: Date.now() }, previous), relations };
+function sideOf(
+  { mesh, edges, requestPolicies, relations }: CompiledMesh,
+  previous?: Revision,
+): PreviewSide {
+  const content = { mesh, edges, requestPolicies: requestPolicies.map(withoutDocument) };
+  return { revision: makeRevision({ ...content, createdAtMs: Date.now() }, previous), relations };
 }
 
 async function lookAtTraffic(options: DiffOptions): Promise<TrafficLook> {

@@ -1,5 +1,6 @@
 import { makeRevision, type Revision } from '@dotline/model/revision';
 import { inStoreSpan } from '@dotline/platform-process/span';
+import { withoutDocument } from '@dotline/policies/compiled-request-policy';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Actor } from './audit-chain.js';
@@ -143,7 +144,7 @@ export class LiveMesh {
     return makeRevision(
       {
         ...{ mesh, edges, createdAtMs: Date.now() },
-        requestPolicies: requestPolicies.map(({ team, hash, rules }) => ({ team, hash, rules })),
+        requestPolicies: requestPolicies.map(withoutDocument),
         ...(commit === undefined ? {} : { commit }),
       },
       this.#current?.revision,

@@ -11,6 +11,7 @@ import { MeshError } from '@dotline/model/mesh-error';
 import { makeRevision, type Revision } from '@dotline/model/revision';
 import { checkPolicies, type PolicyReport } from '@dotline/policies/check-policies';
 import { PolicyCompiler } from '@dotline/policies/compile-policies';
+import { withoutDocument } from '@dotline/policies/compiled-request-policy';
 import { type MeshBranch, treeOf } from './mesh-branch.js';
 
 /** What commits are checked with. */
@@ -101,8 +102,12 @@ async function sideOf(
   nowMs: number,
   previous?: Revision,
 ): Promise<PreviewSide> {
-  const { edges, needs, grants, baseline, refused } = await compiler.compile(mesh, nowMs);
-  const revision = makeRevision({ mesh, edges, createdAtMs: nowMs }, previous);
+  const { edges, requestPolicies, needs, grants, baseline, refused } = await compiler.compile(
+    mesh,
+    nowMs,
+  );
+  const content = { mesh, edges, requestPolicies: requestPolicies.map(withoutDocument) };
+  const revision = makeRevision({ ...content, createdAtMs: nowMs }, previous);
   return { revision, relations: { needs, grants, baseline, refused } };
 }
 

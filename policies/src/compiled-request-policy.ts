@@ -9,6 +9,11 @@ export interface CompiledRequestPolicy extends RequestPolicy {
   readonly document: Uint8Array;
 }
 
+/** What a revision holds of a request policy. */
+export function withoutDocument({ team, hash, rules }: CompiledRequestPolicy): RequestPolicy {
+  return { team, hash, rules };
+}
+
 /**
  * What a team's build says about single requests.
  * @param rules not empty

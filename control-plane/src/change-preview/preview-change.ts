@@ -18,6 +18,7 @@ import {
   type PolicyState,
 } from '@dotline/policies/policy-diff';
 import type { PolicyRelations } from '@dotline/policies/relations';
+import { type RequestRuleChange, requestRuleChanges } from './request-rule-changes.js';
 import { type SidecarChanges, sidecarChanges } from './sidecar-changes.js';
 
 /** One side of a preview. */
@@ -35,6 +36,8 @@ export interface ChangePreview {
   readonly missingConsents: readonly MissingConsent[];
   readonly refusals: readonly Refusal[];
   readonly newReach: readonly NewReach[];
+  /** Of the operations whose requests are decided one by one. */
+  readonly requestRules: readonly RequestRuleChange[];
   /** `denied` is `null` when traffic was not looked at, for the reason that `notSeen` names. */
   readonly traffic: {
     readonly notSeen: string | null;
@@ -46,7 +49,7 @@ export interface ChangePreview {
   readonly sidecars: SidecarChanges;
   /**
    * `unsafe`: it would deny real traffic. `unknown`: it takes something away, and nobody looked whether
-   * that is used. `safe`: everything else.
+   * that is used, or it has requests decided one by one that were not. `safe`: everything else.
    */
   readonly verdict: 'safe' | 'unsafe' | 'unknown';
 }
@@ -59,12 +62,14 @@ export function previewChange(
   const old = stateOf(before);
   const now = stateOf(after);
   const edges = diffPolicies(old, now);
+  const requestRules = requestRuleChanges(before.revision, after.revision);
   const denied = 'seen' in traffic ? deniedTraffic(old, edges, traffic.seen) : null;
   return {
     edges,
     missingConsents: missingConsents(old, now),
     refusals: refusals(old, now),
     newReach: newReach(old, now),
+    requestRules,
     traffic: {
       notSeen: 'seen' in traffic ? null : traffic.notSeen,
       sinceMs: 'seen' in traffic ? traffic.seen.sinceMs : null,
@@ -72,15 +77,19 @@ export function previewChange(
       denied,
     },
     sidecars: sidecarChanges(before.revision, after.revision),
-    verdict: verdictOf(edges, denied),
+    verdict: verdictOf(edges, requestRules, denied),
   };
 }
 
 function verdictOf(
   { removed, narrowed, redefined }: PolicyDiff,
+  requestRules: readonly RequestRuleChange[],
   denied: readonly DeniedTraffic[] | null,
 ): ChangePreview['verdict'] {
-  if (denied !== null) return denied.length === 0 ? 'safe' : 'unsafe';
+  if (denied !== null && denied.length > 0) return 'unsafe';
+  // What rules about single requests will answer is known only when they are asked.
+  if (requestRules.some(({ before, after }) => before === null && after !== null)) return 'unknown';
+  if (denied !== null) return 'safe';
   const takes = removed.length > 0 || narrowed.length > 0 || redefined.some(isMoved);
   return takes ? 'unknown' : 'safe';
 }

@@ -91,6 +91,7 @@ export function examplePreview(graph: GraphView): PreviewView {
           },
         ],
         refusals: [],
+        requestRules: [],
         newReach: [
           {
             kind: 'pii-operation',
