@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { storePreview } from '@dotline/control-plane/preview-store';
 import { publishRevision } from '@dotline/control-plane/revision-store';
 import { loadMesh } from '@dotline/model/load-mesh';
 import { makeRevision } from '@dotline/model/revision';
@@ -103,6 +104,28 @@ describe('a mesh without records', () => {
       code: 3,
       stderr: expect.stringContaining('no request was recorded yet'),
     });
+  });
+});
+
+it('a preview is kept once, until its time is over', async () => {
+  const page = {
+    base: 'a',
+    head: 'b',
+    verdict: 'safe',
+    problems: [],
+    preview: null,
+    picture: null,
+  };
+  const { id } = await storePreview(running.database, page);
+  expect(await storePreview(running.database, page)).toMatchObject({ id });
+  const address = `/api/previews/${id}`;
+  expect(await running.get(address)).toMatchObject({ status: 200, body: { id, page } });
+  await running.database.query(
+    "update control_plane.previews set expires_at = now() - '1 s'::interval",
+  );
+  expect(await running.get(address)).toMatchObject({
+    status: 404,
+    body: { error: `there is no preview ${id}` },
   });
 });
 

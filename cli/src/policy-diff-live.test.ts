@@ -4,7 +4,11 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { meshFolders } from '@dotline/runner/mesh-state';
-import type { AllowedTrafficView, ShadowOperationView } from '@dotline/topology-ui/api';
+import type {
+  AllowedTrafficView,
+  PreviewView,
+  ShadowOperationView,
+} from '@dotline/topology-ui/api';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { GUESTS, HelloCheckout } from './testing/hello-checkout.js';
 
@@ -76,6 +80,18 @@ describe('dotline policy diff against a mesh that runs', () => {
       code: 1,
       stdout: expect.stringMatching(/❌ \*\*not safe: it would deny \d+ requests? a day/),
     });
+  });
+
+  it('keeps a preview for the page, and names its address', async () => {
+    const { code, stdout } = await hello.dotline('policy', 'diff', 'quiet', '--page', '--json');
+    const { page, ...printed } = JSON.parse(stdout);
+    expect(code).toBe(1);
+    const [, id] = page.split('/#/preview/');
+    expect(page).toBe(`${address}/#/preview/${id}`);
+    const answer = await fetch(`${address}/api/previews/${id}`);
+    const kept = (await answer.json()) as PreviewView;
+    expect(kept.page).toMatchObject({ head: printed.head, preview: printed.preview });
+    expect(kept.page.picture?.services).toHaveLength(2);
   });
 
   it('finds safe what gives a right back', async () => {

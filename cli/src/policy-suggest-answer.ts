@@ -49,7 +49,10 @@ function noteLines({ suggestion, complete, days, all }: PolicySuggestResult): st
       ? colours.red('no rules: what they would do is not what was observed')
       : rules.length === 0
         ? colours.green(`nothing to suggest from ${counted(days, 'day', 'days')} of traffic`)
-        : `${counted(rules.length - narrower, 'rule', 'rules')} to ${what} (${allowed.length}), ${narrower} in place of wider ones`,
+        : [
+            `${counted(rules.length - narrower, 'rule', 'rules')} to ${what} (${counted(allowed.length, 'operation', 'operations')})`,
+            ...(narrower === 0 ? [] : [`${narrower} in place of wider ones`]),
+          ].join(', '),
     ...section('why', refusedBecause),
     ...section(
       'what no rule of a team can allow',

@@ -221,8 +221,10 @@ function grantsFor(
 
 function reasonOf({ caller, operation, requests, lastMs }: ObservedUse, word: Word): string {
   const last = new Date(lastMs).toISOString();
+  // What was let through is counted by the hour.
+  const at = word === 'denied' ? 'at' : 'in the hour from';
   const count = `${requests} ${requests === 1 ? 'request' : 'requests'}`;
-  return `${caller} to ${operation}: ${count} ${word}, the last on ${last.slice(0, 10)} at ${last.slice(11, 16)} UTC`;
+  return `${caller} to ${operation}: ${count} ${word}, the last on ${last.slice(0, 10)} ${at} ${last.slice(11, 16)} UTC`;
 }
 
 function operationsOf(uses: readonly ObservedUse[]): string[] {

@@ -1,0 +1,31 @@
+import type { Edge } from '@dotline/model/edge';
+import { makeRevision } from '@dotline/model/revision';
+import { expect, it } from '@jest/globals';
+import { testEdge, testMesh } from '../testing/test-revision.js';
+import type { PreviewSide } from './preview-change.js';
+import { previewPicture } from './preview-page.js';
+
+function sideOf(services: readonly string[], edges: readonly Edge[]): PreviewSide {
+  const revision = makeRevision({ mesh: testMesh(services), edges, createdAtMs: 1 }, undefined);
+  return { revision, relations: { needs: [], grants: [], baseline: [], refused: [] } };
+}
+
+it('a picture has the services of both sides, each once, and the edges that both have', () => {
+  const before = sideOf(
+    ['a', 'b', 'c'],
+    [testEdge('a', 'b', ['read']), testEdge('a', 'c', ['read'])],
+  );
+  const after = sideOf(
+    ['a', 'b', 'd'],
+    [testEdge('a', 'b', ['write']), testEdge('d', 'b', ['read'])],
+  );
+  const { services, kept, teams } = previewPicture(before, after);
+  expect(services.map(({ name, side }) => [name, side])).toEqual([
+    ['a', 'both'],
+    ['b', 'both'],
+    ['c', 'before'],
+    ['d', 'after'],
+  ]);
+  expect(kept).toEqual([['a', 'b']]);
+  expect(new Set(teams.map(({ name }) => name)).size).toBe(teams.length);
+});
