@@ -10,6 +10,8 @@ import { promisify } from 'node:util';
 import type { EdgeView, GraphView, SidecarsView, StatusView } from '@dotline/topology-ui/api';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { GitClone } from './testing/git-clone.js';
+import { ServedRepository } from './testing/served-repository.js';
 
 const DOTLINE = fileURLToPath(new URL('../bin/dotline.js', import.meta.url));
 const HELLO = fileURLToPath(new URL('../../examples/hello', import.meta.url));
@@ -236,6 +238,42 @@ describe('the hello mesh', () => {
     expect(await dotline('wait', 'live', '--for', '30s')).toMatchObject({ code: 0 });
     await banner.waitFor({ state: 'detached' });
     await eventually(async () => (await dotline('proxy', 'diff', '--all')).code === 0);
+  }, 120_000);
+
+  it('takes a push, refuses one that would deny real traffic, and tells the pusher what is enforced', async () => {
+    const served = await ServedRepository.start(mesh);
+    const folder = await mkdtemp(join(tmpdir(), 'hello-clone-'));
+    try {
+      const clone = await GitClone.of(await served.addressFor('gina'), join(folder, 'clone'));
+      const rules = await clone.read(GUESTS);
+      await clone.git('rm', '-q', GUESTS.replace('.rego', '_test.rego'));
+      await clone.commit(GUESTS, 'package mesh.teams.guests\n');
+      const refused = await clone.push();
+      expect(refused.stderr).toContain('-1 edge visitor → greeter (greeter.greet)');
+      expect(refused.stderr).toMatch(/would deny \d+ requests a day of visitor to greeter.greet/);
+      expect(refused.stderr).toContain('git push -o cut-traffic');
+      expect((await api<EdgeView[]>('/api/edges')).length).toBe(1);
+
+      const cut = await clone.push('-o', 'cut-traffic');
+      expect(cut.stderr).toMatch(/enforced on 2\/2 sidecars in \d+\.\d s \(revision \w+\)/);
+      expect(await api<EdgeView[]>('/api/edges')).toEqual([]);
+
+      await clone.commit(GUESTS, rules);
+      const added = await clone.push();
+      expect(added.stderr).toContain('+1 edge visitor → greeter (greeter.greet)');
+      expect(added.stderr).toMatch(/enforced on 2\/2 sidecars in \d+\.\d s \(revision \w+\)/);
+      const { revision } = await api<StatusView>('/api/status');
+      expect(revision?.commit).toBe((await clone.git('rev-parse', 'HEAD')).stdout.trim());
+
+      // Whoever saves a file by hand is heard as before.
+      await writeFile(join(mesh, GUESTS), 'package mesh.teams.guests\n');
+      await eventually(async () => (await api<EdgeView[]>('/api/edges')).length === 0);
+      await writeFile(join(mesh, GUESTS), rules);
+      await eventually(async () => (await dotline('status')).code === 0);
+    } finally {
+      await served.stop();
+      await rm(folder, { recursive: true, force: true });
+    }
   }, 120_000);
 
   it.each([
