@@ -17,11 +17,11 @@ import {
   type InstrumentedUnit,
   instrument,
   originalLine,
-  type ParsedSource,
 } from './instrument.js';
 import type { Opa } from './opa.js';
 import { OpaError } from './opa-error.js';
 import { readOpaErrorText } from './opa-problems.js';
+import type { ParsedSource } from './parsed-source.js';
 import type { PolicyUnit } from './policy-unit.js';
 
 /** What a build leaves besides the WebAssembly. Plain data. */

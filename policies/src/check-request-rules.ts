@@ -1,5 +1,5 @@
 import type { Problem } from '@dotline/model/mesh-error';
-import type { ParsedSource } from './instrument.js';
+import type { ParsedSource } from './parsed-source.js';
 import type { PolicyUnit } from './policy-unit.js';
 import type { RegoRule } from './rego-module.js';
 import { RuleReach } from './rule-reach.js';

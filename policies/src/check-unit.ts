@@ -5,10 +5,10 @@ import type { Problem } from '@dotline/model/mesh-error';
 import { ZodError } from 'zod';
 import { checkModule } from './check-module.js';
 import { checkRequestRules } from './check-request-rules.js';
-import type { ParsedSource } from './instrument.js';
 import type { Opa } from './opa.js';
 import { OpaError } from './opa-error.js';
 import { readOpaErrors, readOpaErrorText } from './opa-problems.js';
+import type { ParsedSource } from './parsed-source.js';
 import type { PolicySource, PolicyUnit } from './policy-unit.js';
 import { readRegoModule } from './rego-module.js';
 

@@ -1,15 +1,10 @@
 import type { Witness } from '@dotline/model/edge';
 import { annotationsOfRules } from './annotations-of-rule.js';
 import { RESERVED_PREFIX } from './check-module.js';
-import type { EmittedSet, PolicySource, PolicyUnit, RequestDecision } from './policy-unit.js';
+import type { ParsedSource } from './parsed-source.js';
+import type { EmittedSet, PolicyUnit, RequestDecision } from './policy-unit.js';
 import type { RegoModule, RegoRule } from './rego-module.js';
 import { RuleReach } from './rule-reach.js';
-
-/** A file with its syntax tree. */
-export interface ParsedSource {
-  readonly source: PolicySource;
-  readonly module: RegoModule;
-}
 
 /** A unit's files, ready to be compiled so that each emitted relation names the rule it came from. */
 export interface InstrumentedUnit {

@@ -1,4 +1,4 @@
-import type { ParsedSource } from './instrument.js';
+import type { ParsedSource } from './parsed-source.js';
 import type { RegoDefinition } from './rego-definition.js';
 
 /** A rule or import with the file that it stands in. */
