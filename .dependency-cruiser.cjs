@@ -8,7 +8,8 @@ const house = {
   'platform-process': [],
   'envoy-control-plane-ts': [],
   policies: ['model'],
-  'sidecar-config': ['model', 'envoy-control-plane-ts'],
+  // Of `policies` only its tests: they compare what sidecars do with what policies say.
+  'sidecar-config': ['model', 'envoy-control-plane-ts', 'policies'],
   'control-plane': [
     'model',
     'platform-process',
@@ -39,7 +40,7 @@ const house = {
     'runner',
     'topology-ui',
   ],
-  bench: ['local-parts', 'model', 'envoy-control-plane-ts', 'runner'],
+  bench: ['local-parts', 'model', 'envoy-control-plane-ts', 'policies', 'runner'],
 };
 const workspaces = Object.keys(house);
 const TEST_CODE = '(\\.test\\.ts$|/(testing|test-support)/)';
@@ -69,6 +70,13 @@ module.exports = {
         path: `^(${others(workspace).join('|')})/`,
       },
     })),
+    {
+      name: 'sidecars-know-no-policies',
+      comment: 'only tests of sidecar-config compile policies',
+      severity: 'error',
+      from: { path: '^sidecar-config/', pathNot: TEST_CODE },
+      to: { path: '^policies/' },
+    },
     ...workspaces
       .filter(
         (workspace) => !house[workspace].includes('local-parts') && workspace !== 'local-parts',
