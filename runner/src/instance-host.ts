@@ -169,6 +169,8 @@ export class InstanceHost {
   /** Waits for every instance to be ready, and says so to the fleet, but not for ever. */
   async #untilReady(): Promise<void> {
     const untilMs = Date.now() + CALLEES_MS_MAX;
+    // A sidecar is ready only when it has its configuration, which only a known instance is sent.
+    await this.controlPlane.putInstances(HOST, this.instances()).catch(() => undefined);
     for (; Date.now() < untilMs && !this.#closed; await sleep(250)) {
       const changed = await this.probe();
       const instances = this.instances();
