@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { NODE_OPTIONS } from '@dotline/runner/control-plane-node-options';
 import { LineProcess, LineProcessError } from './line-process.js';
 import { cpuMs, residentKiB } from './process-usage.js';
 import { benchDirectory, buildGo } from './programs.js';
@@ -32,6 +33,7 @@ function commandOf(
   const numbers = [sidecars, port, change].map(String);
   const node = (file: string, ...args: string[]): [string, ...string[]] => [
     process.execPath,
+    ...NODE_OPTIONS,
     join(benchDirectory, 'dist', 'servers', file),
     ...args,
   ];

@@ -5,6 +5,7 @@ import type { LocalProcess } from '@dotline/local-parts/local-process';
 import { postgresqlUrl } from '@dotline/local-parts/postgresql';
 import { authorizerSocket } from '@dotline/sidecar-config/sidecar-directory';
 import { Agent, fetch } from 'undici';
+import { NODE_OPTIONS } from './control-plane-node-options.js';
 import type { MeshFolders, MeshState } from './mesh-state.js';
 import { platformIdentityDirectory } from './platform-identities.js';
 import type { PlatformPart } from './subject.js';
@@ -71,7 +72,7 @@ export function controlPlaneProcess(
   const { folders, state, addresses } = context;
   return {
     name: 'control-plane',
-    command: [process.execPath, entry('@dotline/control-plane/main')],
+    command: [process.execPath, ...NODE_OPTIONS, entry('@dotline/control-plane/main')],
     environment: {
       MESH_DIRECTORY: folders.mesh,
       ...(follow === undefined ? {} : { MESH_FOLLOW: follow }),

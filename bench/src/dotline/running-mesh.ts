@@ -9,6 +9,7 @@ import { postgresqlProcess, postgresqlUrl } from '@dotline/local-parts/postgresq
 import { type RunningProcess, startLocalProcess } from '@dotline/local-parts/start-local-process';
 import { ensureValkey, valkeyProcess } from '@dotline/local-parts/valkey';
 import { ControlPlaneClient } from '@dotline/runner/control-plane-client';
+import { NODE_OPTIONS } from '@dotline/runner/control-plane-node-options';
 import { benchDirectory } from '../programs.js';
 
 const startMs = 120_000;
@@ -67,6 +68,7 @@ export async function startMesh(
         name: 'control plane',
         command: [
           process.execPath,
+          ...NODE_OPTIONS,
           '--import',
           join(benchDirectory, 'dist', 'dotline', 'report-compilations.js'),
           join(dirname(benchDirectory), 'control-plane', 'dist', 'main.js'),
