@@ -42,11 +42,13 @@ export interface CheckedCommit {
 
 /**
  * Checks the mesh of a commit as `dotline policy check` does, and finds out what it would change.
+ * @param paths that the commit changes: of others' tests the coverage is what it was
  * @throws GitRefError when there is no mesh at the commit, OpaError
  */
 export async function checkCommit(
   mesh: MeshBranch,
   commit: string,
+  paths: ReadonlySet<string>,
   baseline: Baseline,
   tools: CheckTools,
 ): Promise<CheckedCommit> {
@@ -57,8 +59,12 @@ export async function checkCommit(
     withCompiler(directory, tools, async (compiler, platform) => {
       const { opaPath, cacheDirectory } = tools;
       const nowMs = Date.now();
+      const touchedOwners = ownersOfRules(paths);
       const [report, base] = await Promise.all([
-        checkPolicies(directory, { opaPath, cacheDirectory, compiler, nowMs, ...platform }),
+        checkPolicies(directory, {
+          ...{ opaPath, cacheDirectory, compiler, nowMs, ...platform },
+          coverageOf: (owner) => touchedOwners.has(owner),
+        }),
         baseSide(mesh, baseline, tools),
       ]);
       if (base === undefined || !compiles(report)) return { report, preview: undefined };
@@ -68,6 +74,16 @@ export async function checkCommit(
       return { report, preview: previewChange(base, after, baseline.traffic) };
     }),
   );
+}
+
+/** Whose coverage can be another than before. */
+function ownersOfRules(paths: ReadonlySet<string>): ReadonlySet<string> {
+  const owners = [...paths].flatMap((path) => {
+    const [top, kind, team] = path.split('/');
+    if (top !== 'policies') return [];
+    return kind === 'teams' ? (team ?? []) : (kind ?? []);
+  });
+  return new Set(owners);
 }
 
 /** Tests that fail do not keep it from being compared. */

@@ -98,7 +98,13 @@ async function judgeLive(
     : [
         'mesh.yaml names no people, so whoever may push may change everything: add people to teams and platform',
       ];
-  const checked = await checkCommit(mesh, after, { ...push.baseline, commit: before }, tools);
+  const checked = await checkCommit(
+    mesh,
+    after,
+    known.paths,
+    { ...push.baseline, commit: before },
+    tools,
+  );
   const { report, preview } = checked;
   const errors = report.remarks.filter(({ severity }) => severity === 'error').map(formatProblem);
   const cuts = preview?.verdict === 'unsafe' && !push.options.includes(CUT_TRAFFIC);
@@ -120,8 +126,8 @@ async function previewBranch(
   const isKnown = await gitSays(mesh.gitFolder, ['rev-parse', '--verify', '--quiet', live]);
   try {
     const baseline = { ...push.baseline, commit: isKnown ? live : undefined };
-    const checked = await checkCommit(mesh, after, baseline, tools);
     const paths = new Set(await changedPaths(mesh, isKnown ? live : undefined, after));
+    const checked = await checkCommit(mesh, after, paths, baseline, tools);
     return { ...verdict, checked, paths };
   } catch (error) {
     if (!(error instanceof GitRefError)) throw error;

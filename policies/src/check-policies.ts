@@ -51,6 +51,8 @@ export interface PolicyCheckOptions {
   readonly platformDirectory?: string;
   /** Compiles instead of one that is made from the options: whoever compiles the same again has it kept. */
   readonly compiler?: Pick<PolicyCompiler, 'compile'>;
+  /** Of which teams, or `platform`, to measure the coverage; of all when absent. */
+  readonly coverageOf?: (owner: string) => boolean;
   /** Time of the check, in milliseconds since the epoch: it decides what has expired. */
   readonly nowMs: number;
 }
@@ -66,11 +68,11 @@ export async function checkPolicies(
 ): Promise<PolicyReport> {
   const mesh = await problemsOrResult(loadMesh(directory));
   if ('problems' in mesh) return reportOf(mesh.problems.map(brokenMesh), undefined);
-  const { opaPath, platformDirectory } = options;
+  const { opaPath, platformDirectory, coverageOf = () => true } = options;
   const folder = platformDirectory === undefined ? {} : { platformDirectory };
   const [compiled, tests, { teams, platform }] = await Promise.all([
     problemsOrResult(compile(mesh.result, options)),
-    testPolicies(mesh.result, { opaPath, coverage: true, ...folder }),
+    testPolicies(mesh.result, { opaPath, coverage: coverageOf, ...folder }),
     readPolicyUnits(mesh.result, platformDirectory),
   ]);
   const remarks =
@@ -97,7 +99,7 @@ async function problemsOrResult<Result>(
 
 async function compile(
   mesh: Mesh,
-  { nowMs, compiler: given, ...options }: PolicyCheckOptions,
+  { nowMs, compiler: given, coverageOf: _all, ...options }: PolicyCheckOptions,
 ): Promise<CompiledPolicies> {
   if (given !== undefined) return given.compile(mesh, nowMs);
   const compiler = new PolicyCompiler(options);
