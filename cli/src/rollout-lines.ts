@@ -45,9 +45,11 @@ function where(rollout: RolloutView, nowMs: number): string {
   const { moved, touched } = sidecars;
   const since = age(sinceMs, nowMs);
   const place = `wave ${wave} of ${waves.join(', ')}`;
-  const doing =
-    phase === 'moving'
-      ? `${step} for ${since}`
-      : `${phase} for ${since} of ${age(-(holdMs ?? 0), 0)}`;
+  const held = age(-(holdMs ?? 0), 0);
+  const doing = {
+    moving: `${step} for ${since}`,
+    watching: `watched for ${since} (at least ${held})`,
+    paused: `paused after ${since}`,
+  }[phase ?? 'moving'];
   return `${place}, ${moved} of the ${touched} sidecars that it touches, ${doing}`;
 }

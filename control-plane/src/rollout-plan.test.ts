@@ -81,7 +81,7 @@ describe('whatever changes, in whatever waves', () => {
         const last = steps.at(-1);
         expect(last && wholeRevision(last)).toBe(after);
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -95,7 +95,7 @@ describe('whatever changes, in whatever waves', () => {
         const last = back.at(-1);
         expect(last && wholeRevision(last)).toBe(before);
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 });
