@@ -18,7 +18,6 @@ const PAINT: Readonly<Record<SidecarTypeView['state'], (text: string) => string>
   stale: colours.yellow,
   'not-sent': colours.yellow,
   error: colours.red,
-  unknown: colours.dim,
 };
 
 /** `dotline proxy status`: 0 only when every sidecar is connected and synced on the live revision. */
