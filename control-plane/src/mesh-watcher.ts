@@ -90,7 +90,8 @@ export class MeshWatcher {
 }
 
 /**
- * Everything but `mesh.yaml`, `services/`, `policies/` and `slo/objectives/`, of files only YAML and Rego;
+ * Everything but `mesh.yaml`, `services/`, `policies/` and `slo/objectives/`, of files only YAML, Rego and the
+ * key sets of policies;
  * and the lock of a checkout, whose end says that there is another commit.
  */
 function isIgnored(path: readonly string[], isFile: boolean): boolean {
@@ -101,7 +102,8 @@ function isIgnored(path: readonly string[], isFile: boolean): boolean {
   if (!['services', 'policies', 'slo'].includes(top)) return true;
   if (top === 'slo' && second !== undefined && second !== 'objectives') return true;
   if (path.some((segment) => SKIPPED.has(segment))) return true;
-  return isFile && !/\.(ya?ml|rego)$/.test(path.at(-1) ?? '');
+  const kinds = top === 'policies' ? /\.(ya?ml|rego|json)$/ : /\.(ya?ml|rego)$/;
+  return isFile && !kinds.test(path.at(-1) ?? '');
 }
 
 /** Everything but what says which commit is checked out. */

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { readInstances, writeHostInstances } from './instance-store.js';
 import { clearMeshProblems, readMeshProblems, writeMeshProblems } from './mesh-error-store.js';
+import { readRequestPolicy, writeRequestPolicies } from './request-policy-store.js';
 import {
   markEnforced,
   publishRevision,
@@ -48,6 +49,17 @@ describe('schema', () => {
     const { rows } = await pool.query('select number from control_plane.migrations');
     expect(rows.length).toBeGreaterThan(1);
     expect(rows).toEqual(rows.map((_, index) => ({ number: index + 1 })));
+  });
+});
+
+describe('request policies', () => {
+  it('are kept by their hash, the first of a hash for good', async () => {
+    const policy = { team: 'hosts', hash: 'ab'.repeat(32), rules: [] };
+    const document = Buffer.from([0, 255, 7]);
+    await writeRequestPolicies(pool, [{ ...policy, document }]);
+    await writeRequestPolicies(pool, [{ ...policy, document: Buffer.from('other') }]);
+    expect(await readRequestPolicy(pool, policy.hash)).toEqual(document);
+    expect(await readRequestPolicy(pool, 'cd'.repeat(32))).toBeUndefined();
   });
 });
 
