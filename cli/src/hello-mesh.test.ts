@@ -199,6 +199,51 @@ describe('the hello mesh', () => {
     expect(await dotline('wait', 'live', '--for', '30')).toMatchObject({ code: 2 });
   }, 120_000);
 
+  it('rolls back in one step, says so, and lets the mesh directory go live again', async () => {
+    const rules = await readFile(join(mesh, GUESTS), 'utf8');
+    const before = await liveRevision();
+    expect(await dotline('rollback', '0123456')).toMatchObject({
+      code: 2,
+      stdout: 'no revision 0123456 has ever been live\n',
+    });
+    await writeFile(join(mesh, GUESTS), 'package mesh.teams.guests\n');
+    await eventually(async () => (await liveRevision()) !== before);
+    const from = await liveRevision();
+    const back = await dotline('rollback', '--reason', 'greetings are gone');
+    expect(back).toMatchObject({ code: 0, stderr: '' });
+    expect(back.stdout).toMatch(
+      new RegExp(`^revision ${before} is live again: enforced on 2/2 sidecars in \\d+\\.\\d s\n`),
+    );
+    expect((await api<EdgeView[]>('/api/edges')).map(({ id }) => id)).toEqual(['visitor->greeter']);
+    const status = await dotline('status');
+    expect(status.stdout).toContain(`rolled back from ${from} by operator`);
+    expect(status.stdout).toContain('greetings are gone');
+    expect((await dotline('revisions')).stdout).toContain(`rollback from ${from}`);
+    expect((await dotline('rollback', before)).code).toBe(1);
+    await page.locator('.banner.warning', { hasText: 'greetings are gone' }).waitFor();
+
+    expect(await dotline('rollback', '--release')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`revision ${from} is live`),
+    });
+    expect((await dotline('rollback', '--release')).code).toBe(1);
+    await writeFile(join(mesh, GUESTS), rules);
+    await eventually(async () => (await liveRevision()) === before);
+
+    const verified = await dotline('audit', 'verify');
+    expect(verified).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^\d+ entries, head /),
+    });
+    const head = verified.stdout.trim().split(' ').at(-1) ?? '';
+    expect((await dotline('audit', 'verify', '--head', head)).code).toBe(0);
+    expect((await dotline('audit', 'verify', '--head', '0'.repeat(64))).code).toBe(1);
+    const log = await dotline('audit', 'log', '--since', '1h', '--limit', '500');
+    for (const action of ['revision-published', 'mesh-refused', 'revision-rolled-back']) {
+      expect(log.stdout).toContain(action);
+    }
+  }, 90_000);
+
   it('names revision, team and rule of what an Envoy refuses, and the rest goes on', async () => {
     const before = await liveRevision();
     const service = await readFile(join(mesh, GREETER), 'utf8');
@@ -264,6 +309,8 @@ describe('the hello mesh', () => {
       expect(added.stderr).toMatch(/enforced on 2\/2 sidecars in \d+\.\d s \(revision \w+\)/);
       const { revision } = await api<StatusView>('/api/status');
       expect(revision?.commit).toBe((await clone.git('rev-parse', 'HEAD')).stdout.trim());
+
+      expect((await dotline('audit', 'log', '--since', '1h')).stdout).toContain('pusher gina');
 
       // Whoever saves a file by hand is heard as before.
       await writeFile(join(mesh, GUESTS), 'package mesh.teams.guests\n');

@@ -4,11 +4,12 @@ import { canonicalJson, type JsonValue } from './audit-canonical-json.js';
 /** Who did it, as far as that is known. */
 export interface Actor {
   /**
-   * `control-plane`: by itself. `committer`: the author of the commit, as Git names him. `operator`:
-   * holds the join token; the name is his own word. `sidecar`: a client of the xDS server, by its
-   * certificate.
+   * `control-plane`: by itself. `pusher`: whoever pushed the commit, as the server that took the push
+   * knows him. `committer`: the author of a commit that nobody is known to have pushed, as Git names
+   * him. `operator`: holds the join token; the name is his own word. `sidecar`: a client of the xDS
+   * server, by its certificate.
    */
-  readonly kind: 'control-plane' | 'committer' | 'operator' | 'sidecar';
+  readonly kind: 'control-plane' | 'pusher' | 'committer' | 'operator' | 'sidecar';
   readonly name: string;
 }
 

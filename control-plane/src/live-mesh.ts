@@ -8,6 +8,7 @@ import { commitsOfChange } from './audit-published-details.js';
 import type { CompiledMesh } from './compiled-mesh.js';
 import { untilDatabaseAnswers } from './database.js';
 import { commitAuthors } from './git-checkout.js';
+import { pusherOf } from './mesh-source/pusher-note.js';
 import { writeRequestPolicies } from './request-policy-store.js';
 import {
   type LiveRevision,
@@ -62,14 +63,19 @@ export class LiveMesh {
           return before;
         }
         const commits = commitsOfChange(revision, before?.revision);
-        const authors = await commitAuthors(revision.mesh.directory, commits);
+        const [authors, pusher] = await Promise.all([
+          commitAuthors(revision.mesh.directory, commits),
+          revision.commit === undefined
+            ? undefined
+            : pusherOf(revision.mesh.directory, revision.commit),
+        ]);
         // Before any sidecar can ask by them.
         await writeRequestPolicies(this.pool, compiled.requestPolicies);
         const live = await inStoreSpan('postgresql', 'publish', () =>
           publishRevision(
             this.pool,
             { revision, relations, findings },
-            { authors, directoryChanged },
+            { authors, pusher, directoryChanged },
           ),
         );
         if (live.revision.id !== revision.id) this.#logHeldBack(revision, live);

@@ -70,6 +70,8 @@ export interface LivePointer {
 export interface PublicationContext {
   /** Authors of commits, by commit. */
   readonly authors: ReadonlyMap<string, string>;
+  /** Who pushed the revision's commit, when that is known. */
+  readonly pusher?: string | undefined;
   /** Whether the mesh directory was seen to change, rather than read at a start. */
   readonly directoryChanged: boolean;
 }
@@ -84,7 +86,7 @@ export interface PublicationContext {
 export function publishRevision(
   pool: pg.Pool,
   stored: StoredRevision,
-  { authors, directoryChanged }: PublicationContext = UNKNOWN_CONTEXT,
+  { authors, pusher, directoryChanged }: PublicationContext = UNKNOWN_CONTEXT,
 ): Promise<LiveRevision> {
   return inTransaction(pool, async (client) => {
     await lockLive(client);
@@ -102,7 +104,7 @@ export function publishRevision(
     const live = await makeLive(client, before, kept);
     const { id } = kept.revision;
     const isNew = live.rolloutId !== before?.rolloutId;
-    const actor: Actor = author === undefined ? CONTROL_PLANE : { kind: 'committer', name: author };
+    const actor = actorOf(pusher, author);
     const subject = { revision: id, ...(commit === undefined ? {} : { commit }) };
     const endsPin = pin !== undefined && (isNew || directoryChanged) && (await removePin(client));
     if (isNew) {
@@ -117,6 +119,11 @@ export function publishRevision(
     await appendAudit(client, { actor, action: 'rollback-ended', subject, details });
     return unpinned(live);
   });
+}
+
+function actorOf(pusher: string | undefined, author: string | undefined): Actor {
+  if (pusher !== undefined) return { kind: 'pusher', name: pusher };
+  return author === undefined ? CONTROL_PLANE : { kind: 'committer', name: author };
 }
 
 /** One publisher at a time, whatever its replica, until the transaction ends. */
