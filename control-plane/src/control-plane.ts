@@ -97,7 +97,7 @@ export class ControlPlane {
     });
     this.#board = new StreamBoard({
       summary: (nodeId) => this.#xds?.summary(nodeId) ?? [],
-      wanted: (nodeId, typeUrl) => this.#cache.get(nodeId, typeUrl),
+      wanted: (nodeId) => this.#cache.sets(nodeId),
       metrics: this.#metrics,
       changed: (nodeId) => this.#reporter.touch(nodeId),
     });

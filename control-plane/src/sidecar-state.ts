@@ -45,32 +45,24 @@ export interface SidecarState {
   readonly ackedAtMs: number;
 }
 
-/** Summaries stay the same objects while nothing happens, and most is asked while nothing does. */
-const knownStates = new WeakMap<
-  readonly TypeSummary[],
-  { readonly sets: readonly (ResourceSet | undefined)[]; readonly state: SidecarState }
->();
 const typeUrls = Object.values(TypeUrl);
+type Sets = ReadonlyMap<TypeUrl, ResourceSet>;
+
+/** Both stay the same objects while nothing happens, and most is asked while nothing does. */
+const knownStates = new WeakMap<NodeSummary, { sets: Sets | undefined; state: SidecarState }>();
 
 /** Compares what a sidecar has acknowledged with what the cache has for it. */
-export function sidecarState(
-  { types }: Pick<NodeSummary, 'types'>,
-  wanted: (typeUrl: TypeUrl) => ResourceSet | undefined,
-): SidecarState {
-  const sets = typeUrls.map(wanted);
-  const before = knownStates.get(types);
-  if (before?.sets.every((set, index) => set === sets[index])) return before.state;
-  const state = comparedTypes(types, sets);
-  knownStates.set(types, { sets, state });
+export function sidecarState(summary: NodeSummary, sets: Sets | undefined): SidecarState {
+  const before = knownStates.get(summary);
+  if (before !== undefined && before.sets === sets) return before.state;
+  const state = comparedTypes(summary.types, sets);
+  knownStates.set(summary, { sets, state });
   return state;
 }
 
-function comparedTypes(
-  summary: readonly TypeSummary[],
-  sets: readonly (ResourceSet | undefined)[],
-): SidecarState {
-  const types = typeUrls.flatMap((typeUrl, index) => {
-    const set = sets[index];
+function comparedTypes(summary: readonly TypeSummary[], sets: Sets | undefined): SidecarState {
+  const types = typeUrls.flatMap((typeUrl) => {
+    const set = sets?.get(typeUrl);
     const type = summary.find((each) => each.typeUrl === typeUrl);
     if (set === undefined || (set.resources.size === 0 && type === undefined)) return [];
     return [typeState(typeUrl, set, type)];

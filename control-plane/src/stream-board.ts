@@ -21,7 +21,7 @@ export class StreamBoard {
     private readonly parts: {
       /** Of the open streams of one node. */
       readonly summary: (nodeId: string) => readonly NodeSummary[];
-      readonly wanted: (nodeId: string, typeUrl: TypeUrl) => ResourceSet | undefined;
+      readonly wanted: (nodeId: string) => ReadonlyMap<TypeUrl, ResourceSet> | undefined;
       readonly metrics: Metrics;
       /** Called often: when anything about a sidecar may have changed. */
       readonly changed: (nodeId: string) => void;
@@ -119,7 +119,7 @@ export class StreamBoard {
 
   #stateOf(nodeId: string): SidecarState | undefined {
     const newest = this.#newest(nodeId);
-    return newest && sidecarState(newest, (typeUrl) => this.parts.wanted(nodeId, typeUrl));
+    return newest && sidecarState(newest, this.parts.wanted(nodeId));
   }
 
   /** Whether an answer is on its way, and nothing is refused yet. */

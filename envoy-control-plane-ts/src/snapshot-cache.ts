@@ -157,6 +157,11 @@ export class SnapshotCache implements ResourceSource {
     return this.#snapshots.get(group)?.get(typeUrl);
   }
 
+  /** All types of a group that has a snapshot; the same object until one of them changes. */
+  sets(group: string): ReadonlyMap<TypeUrl, ResourceSet> | undefined {
+    return this.#snapshots.get(group);
+  }
+
   watch(group: string, changed: () => void): Watch {
     this.#watchers.add(group, changed);
     return { close: () => this.#watchers.delete(group, changed) };

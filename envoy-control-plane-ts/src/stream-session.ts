@@ -8,7 +8,7 @@ import type { TypedResource } from './resource.js';
 import type { ResourceSet } from './resource-set.js';
 import type { ResourceSource, Watch } from './resource-source.js';
 import type { ResponseEncoder } from './response-encoder.js';
-import { type TypeStatus, TypeStatusBoard, type TypeSummary } from './status.js';
+import { type NodeSummary, type TypeStatus, TypeStatusBoard } from './status.js';
 import type { Answer, NextOptions, Subscription, Update } from './subscription.js';
 import { TypeUrl } from './type-url.js';
 
@@ -69,7 +69,7 @@ export class StreamSession<Request> {
   #closed = false;
   /** Nothing is due, and nothing is held back: only news can change that. */
   #idle = false;
-  #summary: readonly TypeSummary[] | undefined;
+  #summary: NodeSummary | undefined;
   readonly #push = () => {
     this.#idle = false;
     try {
@@ -148,14 +148,18 @@ export class StreamSession<Request> {
   }
 
   /** The same object until something happens. */
-  summary(): readonly TypeSummary[] {
-    this.#summary ??= this.#removals.map(({ subscription, board }) =>
-      board.summary(
-        (name) => subscription.asksFor(name),
-        subscription.namesVersion,
-        subscription.awaitsAnswer,
+  summary(): NodeSummary {
+    this.#summary ??= {
+      nodeId: this.nodeId,
+      streamId: this.stream.streamId,
+      types: this.#removals.map(({ subscription, board }) =>
+        board.summary(
+          (name) => subscription.asksFor(name),
+          subscription.namesVersion,
+          subscription.awaitsAnswer,
+        ),
       ),
-    );
+    };
     return this.#summary;
   }
 

@@ -123,11 +123,7 @@ export class XdsServer {
 
   /** The same type by type: cheap enough to ask of a node after each of its answers. */
   summary(nodeId?: string): NodeSummary[] {
-    return Array.from(this.#sessions.list(nodeId), (session) => ({
-      nodeId: session.nodeId,
-      streamId: session.stream.streamId,
-      types: session.summary(),
-    }));
+    return Array.from(this.#sessions.list(nodeId), (session) => session.summary());
   }
 
   load(): ServerLoad {
