@@ -1,5 +1,6 @@
 import type { AuditView } from '@dotline/topology-ui/api';
 import colours from 'picocolors';
+import { actorText, edgesText } from './audit-text.js';
 import type { Answer } from './commands.js';
 import { ExitCode } from './exit-code.js';
 import { shortened, table } from './format.js';
@@ -28,12 +29,6 @@ export function auditLogAnswer({ entries }: AuditView): Answer {
   };
 }
 
-/** Who did something, with how far that is known. */
-export function actorText({ kind, name }: Entry['actor']): string {
-  if (kind === 'committer') return name;
-  return kind === 'control-plane' ? 'control plane' : `${kind} ${name}`;
-}
-
 function subjectText({ revision, commit, instance }: Entry['subject']): string {
   const of = [revision, commit === undefined ? undefined : `(${commit.slice(0, 10)})`, instance];
   return of.filter((part) => part !== undefined).join(' ') || '-';
@@ -56,15 +51,12 @@ function detailsText({ action, details }: Entry): string {
     case 'rollback-ended':
       return `by ${text('by')}`;
     case 'mesh-refused':
-      return `${text('number')} problems`;
+      return details.number === 1 ? '1 problem' : `${text('number')} problems`;
+    case 'rollout-ordered':
+      return `${text('order')}${details.reason ? `: ${text('reason')}` : ''}`;
     default: {
       const reason = details.reason ?? details.claimedService;
       return reason === undefined ? '' : colours.dim(shortened(String(reason)));
     }
   }
-}
-
-/** Such as `+2 -1 ~1 edges`. */
-export function edgesText(added: number, removed: number, changed: number): string {
-  return `+${added} -${removed}${changed > 0 ? ` ~${changed}` : ''} edges`;
 }

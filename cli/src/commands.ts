@@ -7,7 +7,7 @@ import type {
   StatusView,
 } from '@dotline/topology-ui/api';
 import colours from 'picocolors';
-import { actorText } from './audit-log-answer.js';
+import { actorText } from './audit-text.js';
 import { ExitCode } from './exit-code.js';
 import {
   milliseconds,

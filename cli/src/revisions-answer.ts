@@ -1,6 +1,6 @@
 import type { RevisionsView } from '@dotline/topology-ui/api';
 import colours from 'picocolors';
-import { actorText, edgesText } from './audit-log-answer.js';
+import { actorText, edgesText } from './audit-text.js';
 import type { Answer } from './commands.js';
 import { ExitCode } from './exit-code.js';
 import { table } from './format.js';
