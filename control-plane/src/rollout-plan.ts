@@ -280,8 +280,18 @@ function unionOf(before: Revision, after: Revision): Revision {
     teams: merged(before.mesh.teams, after.mesh.teams, (team) => team.name),
     services: merged(services, after.mesh.services, (service) => service.name, join),
   };
+  // Requests for what only the old revision has are decided as they were; for the rest as they will be.
+  const requestPolicies = [
+    ...(before.requestPolicies ?? []).flatMap(({ rules, ...policy }) => {
+      const old = rules.filter(({ operation }) => reformed.has(operation) || !now.has(operation));
+      const kept = old.map((rule) => ({ ...rule, operation: named(rule.operation) }));
+      return kept.length === 0 ? [] : [{ ...policy, rules: kept }];
+    }),
+    ...(after.requestPolicies ?? []),
+  ];
   return {
     ...after,
+    ...(requestPolicies.length === 0 ? {} : { requestPolicies }),
     mesh,
     edges: merged(edges, after.edges, (edge) => edge.id, joinEdges),
     edgeRevisions: { ...before.edgeRevisions, ...after.edgeRevisions },

@@ -1,11 +1,17 @@
+import { hasAnyRest } from '@dotline/model/path-template';
+
 /**
  * The parameters of a path by the names in its template, decoded: `{account: "7"}` for `/v1/profiles/7` and
- * `/v1/profiles/{account}`.
+ * `/v1/profiles/{account}`. What `**` stands for is no parameter.
  * @returns undefined when the path is not of the template, or not decodable
  */
 export function pathParameters(template: string, path: string): Record<string, string> | undefined {
-  const names = template.split('/');
-  const values = path.split('/');
+  const rest = hasAnyRest(template);
+  const all = template.split('/');
+  const names = rest ? all.slice(0, -1) : all;
+  const segments = path.split('/');
+  if (rest && segments.length < all.length) return undefined;
+  const values = rest ? segments.slice(0, names.length) : segments;
   if (names.length !== values.length) return undefined;
   const parameters: Record<string, string> = {};
   for (const [index, name] of names.entries()) {

@@ -19,6 +19,15 @@ describe('parameters of a path', () => {
   });
 });
 
+it.each<[path: string, parameters: Record<string, string> | undefined]>([
+  ['/v1/ada/', { account: 'ada' }],
+  ['/v1/ada/7/%zz', { account: 'ada' }],
+  ['/v1/ada', undefined],
+  ['/v2/ada/7', undefined],
+])('parameters of %s before any rest', (path, parameters) => {
+  expect(pathParameters('/v1/{account}/**', path)).toEqual(parameters);
+});
+
 describe('what a policy is told', () => {
   const operation = { id: 'profile.get', service: 'profile', path: '/v1/profiles/{account}' };
   const attributes = (over: { path?: string; principal?: string; claims?: JsonValue } = {}) =>

@@ -54,7 +54,9 @@ export class MeshIndex {
     }
     for (const { hash: policy, revision: since, rules } of revision.requestPolicies ?? []) {
       for (const { operation, fail } of rules) {
-        this.#decided.set(operation, { operation, fail, policy, revision: since });
+        // In a rollout the old form of an operation is `<id>@<revision>`; its policy knows it by its id.
+        const [id = ''] = operation.split('@');
+        this.#decided.set(operation, { operation: id, fail, policy, revision: since });
       }
     }
   }

@@ -1,8 +1,9 @@
 import type { RequestRule } from '@dotline/model/request-policy';
 import { makeRevision } from '@dotline/model/revision';
+import { MeshIndex } from '@dotline/sidecar-config/mesh-index';
 import { expect, it } from '@jest/globals';
-import { isRevocation, touchedServices } from '../rollout-plan.js';
-import { testMesh } from '../testing/test-revision.js';
+import { isRevocation, rolloutSteps, touchedServices } from '../rollout-plan.js';
+import { testEdge, testMesh } from '../testing/test-revision.js';
 import { previewChange } from './preview-change.js';
 import { requestRuleChanges } from './request-rule-changes.js';
 
@@ -40,6 +41,34 @@ it('makes a preview unknown when requests are to be decided that were not', () =
     previewChange(side(before), side(after), { notSeen: 'no mesh is up' }).verdict;
   expect(verdict(none, one)).toBe('unknown');
   expect(verdict(one, none)).toBe('safe');
+});
+
+it('decides requests for what only the old revision has as before, until it is gone', () => {
+  const before = revisionWith({ 'b.read': 'closed', 'b.write': 'closed', 'c.read': 'open' });
+  const mesh = {
+    ...before.mesh,
+    services: before.mesh.services
+      .filter(({ name }) => name !== 'c')
+      .map((service) => ({
+        ...service,
+        operations: service.operations.map((each) => ({ ...each, path: `/v2${each.path}` })),
+      })),
+  };
+  const requestPolicies = [
+    { team: 'hosts', hash: 'c'.repeat(64), rules: before.requestPolicies?.[0]?.rules ?? [] },
+  ];
+  const edges = [testEdge('a', 'b', ['read'])];
+  const after = makeRevision({ mesh, edges, requestPolicies, createdAtMs: 2 }, before);
+  const [widen] = rolloutSteps({ ...before, edges }, after, [{ name: 'all' }]);
+  const union = widen?.placement.stages[0]?.inbound;
+  const index = new MeshIndex(union ?? before);
+  const decided = (id: string) => index.decided(id);
+  expect(decided('b.read')).toMatchObject({ operation: 'b.read', policy: 'c'.repeat(64) });
+  expect(decided(`b.read@${before.id}`)).toMatchObject({
+    operation: 'b.read',
+    policy: 'a'.repeat(64),
+  });
+  expect(decided('c.read')).toMatchObject({ operation: 'c.read', fail: 'open' });
 });
 
 it('touches the services whose requests are decided, and is not stopped half-way', () => {
