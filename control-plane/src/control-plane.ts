@@ -108,6 +108,7 @@ export class ControlPlane {
       states: (nodeIds) => this.#board.states(nodeIds),
       serviceOf: (nodeId) => this.#registry.get(nodeId)?.instance.service,
       rollBack: (target, order) => this.#live.rollBack(target, order),
+      metrics: this.#metrics,
       log,
     });
     this.#fleet = new Fleet({

@@ -53,6 +53,11 @@ export class Metrics {
     registers: [this.registry],
   });
   readonly revisions = this.#counter('dotline_revisions_total', 'Revisions that went live here');
+  readonly rollouts = this.#counter(
+    'dotline_rollouts_total',
+    'Rollouts in waves, and others that were stopped, by how they ended',
+    ['state'],
+  );
   readonly meshProblems = this.#gauge(
     'dotline_mesh_problems',
     'Problems that keep the mesh directory from going live',

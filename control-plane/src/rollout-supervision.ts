@@ -6,6 +6,7 @@ import { blame } from './blame.js';
 import { untilDatabaseAnswers } from './database.js';
 import type { RolloutConductor } from './fleet.js';
 import type { MeshEvents } from './mesh-events.js';
+import type { Metrics } from './metrics.js';
 import type { RollbackOrder } from './rollback.js';
 import { RollbackError } from './rollback-error.js';
 import { causeText, type RolloutCause, type RolloutFailure } from './rollout-failure.js';
@@ -35,6 +36,7 @@ interface Parts {
   readonly serviceOf: (nodeId: string) => string | undefined;
   /** @throws RollbackError */
   readonly rollBack: (target: string, order: RollbackOrder) => Promise<unknown>;
+  readonly metrics: Pick<Metrics, 'rollouts'>;
   readonly log: Logger;
 }
 
@@ -118,6 +120,7 @@ export class RolloutSupervision implements RolloutConductor {
     const failed = inWaves ? (isSuperseded ? 'superseded' : 'rolled-back') : 'stopped';
     const state = failure === undefined ? 'done' : failed;
     const reason = failure === undefined ? '' : reasonOf(failure);
+    this.parts.metrics.rollouts.inc({ state });
     if (failure !== undefined && inWaves) {
       log[isSuperseded ? 'warn' : 'error'](
         { revision: run.after.id, wave: failure.wave, causes: failure.causes },
