@@ -14,7 +14,7 @@ const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
  * the process anyway; only one that grows large collects it.
  * https://pkg.go.dev/runtime#hdr-Environment_Variables
  */
-const QUICK = { GOGC: 'off', GOMEMLIMIT: '256MiB' };
+const QUICK = { GOGC: 'off', GOMEMLIMIT: '512MiB' };
 
 export interface OpaOutput {
   readonly exitCode: number;
