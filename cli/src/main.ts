@@ -50,6 +50,7 @@ import { resolveAddress } from './resolve-address.js';
 import { rollbackCommands } from './rollback-commands.js';
 import { rolloutCommands } from './rollout-commands.js';
 import { TargetError } from './target-error.js';
+import { UnknownTeamError } from './unknown-team-error.js';
 import { waitAnswer } from './wait.js';
 
 interface ReadOptions {
@@ -398,7 +399,8 @@ function reportError(error: unknown): ExitCode {
   if (
     error instanceof GitRefError ||
     error instanceof BranchError ||
-    error instanceof TargetError
+    error instanceof TargetError ||
+    error instanceof UnknownTeamError
   ) {
     console.error(error.message);
     return ExitCode.usage;

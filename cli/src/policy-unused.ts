@@ -3,6 +3,7 @@ import { findUnused, type RuleAges, type UnusedReport } from '@dotline/policies/
 import type { LivePoliciesView, PolicyUsageView } from '@dotline/topology-ui/api';
 import { readApi, UnavailableError } from './page-server-client.js';
 import { resolveAddress } from './resolve-address.js';
+import { checkTeam } from './unknown-team-error.js';
 
 /** What every command about the use of rules is told. */
 export interface UsageOptions {
@@ -25,7 +26,7 @@ const READS_MAX = 3;
 
 /**
  * Asks for the live policies, their use and their age.
- * @throws UnavailableError when nothing answers or nothing was recorded yet, ApiError
+ * @throws UnavailableError when nothing answers or nothing was recorded yet, ApiError, UnknownTeamError
  */
 export async function readLiveUsage(options: UsageOptions): Promise<LiveUsage> {
   const address = await resolveAddress(options);
@@ -36,6 +37,7 @@ export async function readLiveUsage(options: UsageOptions): Promise<LiveUsage> {
       `/api/policies/usage?days=${options.days}`,
     );
     if (revision !== live.revision.id) continue;
+    checkTeam(live.revision.mesh, options.team);
     if (usage.historySinceMs === null) {
       throw new UnavailableError('no request was recorded yet, so nobody knows what is used');
     }
@@ -48,7 +50,7 @@ export async function readLiveUsage(options: UsageOptions): Promise<LiveUsage> {
 
 /**
  * What the live revision allows and nobody used.
- * @throws UnavailableError, ApiError
+ * @throws UnavailableError, ApiError, UnknownTeamError
  */
 export async function policyUnused(options: UsageOptions): Promise<UnusedReport> {
   const { live, usage, ages } = await readLiveUsage(options);

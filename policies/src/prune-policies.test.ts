@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { loadMesh } from '@dotline/model/load-mesh';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { execa } from 'execa';
 import { CompileFixture } from './compile-fixture.js';
 import type { PolicyState } from './policy-diff.js';
 import { BranchError, commitOnBranch } from './prune-branch.js';
+import { prunePlan } from './prune-plan.js';
 import { type PruneResult, prunePolicies } from './prune-policies.js';
-import { findUnused } from './unused-edges.js';
+import { findUnused, type UnusedReport } from './unused-edges.js';
 
 jest.setTimeout(60_000);
 
@@ -124,7 +126,12 @@ afterAll(() => fixture?.remove());
 async function prune(
   used: readonly string[],
   { files = FILES, team }: { files?: Readonly<Record<string, string>>; team?: string } = {},
-): Promise<{ pruned: PruneResult; after: PolicyState; before: PolicyState }> {
+): Promise<{
+  pruned: PruneResult;
+  report: UnusedReport;
+  before: PolicyState;
+  after: PolicyState;
+}> {
   const directory = await fixture.folder(files);
   const before = await compiled(directory);
   const times = { fromMs: NOW_MS - 30 * DAY_MS, untilMs: NOW_MS, historySinceMs: 0 };
@@ -137,11 +144,10 @@ async function prune(
   const { opaPath, compiler } = fixture;
   const how = { opaPath, compiler, ...(team === undefined ? {} : { team }) };
   const pruned = await prunePolicies(directory, before, report, how);
-  return { pruned, before, after: await compiled(directory) };
+  return { pruned, report, before, after: await compiled(directory) };
 }
 
 async function compiled(directory: string): Promise<PolicyState> {
-  const { loadMesh } = await import('@dotline/model/load-mesh');
   const mesh = await loadMesh(directory);
   const { edges, needs, grants, baseline, refused } = await fixture.compiler.compile(mesh);
   return { mesh, edges, relations: { needs, grants, baseline, refused } };
@@ -153,7 +159,7 @@ function operationsOf({ edges }: PolicyState): string[] {
 
 describe('rules without use', () => {
   it('go whole, or lose an element of a list; what is used stays, and failing tests are told', async () => {
-    const { pruned, after } = await prune(['greeter.greet', 'greeter.wave']);
+    const { pruned, before, report, after } = await prune(['greeter.greet', 'greeter.wave']);
     expect(pruned.refusedBecause).toEqual([]);
     expect(operationsOf(after)).toEqual(['greeter.greet', 'greeter.wave']);
     expect(pruned.operationsRemoved).toEqual([
@@ -194,13 +200,11 @@ needs contains {"service": "visitor", "operation": operation} if {
       'in [\n\t\t"greeter.greet",\n\t\t"greeter.wave",\n\t]\n',
     );
     expect(pruned.failingTests.map(({ name }) => name)).toEqual(['test_visitors_rename_the_house']);
-  });
-
-  it('of one team go alone', async () => {
-    const used = ['greeter.greet', 'greeter.wave', 'greeter.bow', 'greeter.nod'];
-    const { pruned, after } = await prune(used, { team: 'hosts' });
-    expect([...pruned.files.keys()]).toEqual([HOSTS]);
-    expect(operationsOf(after)).not.toContain('greeter.rename');
+    const ofHosts = prunePlan(before, report, 'hosts').rules;
+    expect(ofHosts.map(({ file, line }) => [file, line])).toEqual([
+      [HOSTS, 5],
+      [HOSTS, 14],
+    ]);
   });
 
   it('stay where a removal would break what is left, with the reason', async () => {

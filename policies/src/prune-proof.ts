@@ -29,8 +29,8 @@ export function pruneFaults(
     ),
   );
   const { agreements } = joinRelations(before.mesh, left);
-  const kept = pairsOf(edgesOf(agreements, before.relations.refused));
-  const expectedLoss = pairsOf(before.edges).filter((pair) => !new Set(kept).has(pair));
+  const kept = new Set(pairsOf(edgesOf(agreements, before.relations.refused)));
+  const expectedLoss = pairsOf(before.edges).filter((pair) => !kept.has(pair));
   return [
     ...sentence('would no longer be stated', missing(expected, found)),
     ...sentence('would be stated anew', missing(found, expected)),

@@ -227,7 +227,7 @@ grants contains {"operation": operation, "caller": {"service": "promotions"}} if
         );
         for (const { refusals } of suggestion.forbidden) expect(refusals).not.toEqual([]);
       }),
-      { numRuns: 4 },
+      { numRuns: 3 },
     );
   });
 });

@@ -101,12 +101,12 @@ export function previewElements(
 }
 
 /** The id of a changed edge's line in the graph. */
-export function lineIdOf({ id, caller, callee, fate }: ChangedEdge): string {
+function lineIdOf({ id, caller, callee, fate }: ChangedEdge): string {
   return fate === 'removed' ? denialId(caller, callee) : id;
 }
 
 /** Such as `+ estimate` or `+2 −1`. */
-export function changeLabel({ callee, gained, lost }: ChangedEdge): string {
+function changeLabel({ callee, gained, lost }: ChangedEdge): string {
   const sides = [
     ['+', gained],
     ['−', lost],

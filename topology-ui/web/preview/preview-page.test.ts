@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jes
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { exampleGraph } from '../test-support/example-mesh.js';
 import { ExamplePageServer } from '../test-support/example-page-server.js';
-import { examplePreviewId } from '../test-support/example-preview.js';
+import { brokenPreviewId, examplePreviewId } from '../test-support/example-preview.js';
 
 /** The page of a preview in a real browser. */
 
@@ -110,8 +110,11 @@ describe('the page of a preview', () => {
     expect(complaints).toEqual([]);
   });
 
-  it('says what to do when there is none of that name', async () => {
-    await open('#/preview/none', 1440, 900);
+  it('names the problems of a branch that does not compile, and says when there is no preview', async () => {
+    await open(`#/preview/${brokenPreviewId}`, 1440, 900);
+    await page.getByText('orders.rego:7').waitFor();
+    expect(await page.locator('.preview-graph').count()).toBe(0);
+    await page.goto(`${server.url}#/preview/none`);
     expect(await page.getByRole('alert').textContent()).toContain('No preview');
     await page.getByRole('link', { name: 'Graph', exact: true }).click();
     await page.locator('.graph[data-arranging="false"]').waitFor();

@@ -16,7 +16,7 @@ import {
   exampleTraceId,
 } from './example-details.js';
 import { exampleExplanation } from './example-explanation.js';
-import { examplePreview, examplePreviewId } from './example-preview.js';
+import { examplePreviewOf } from './example-preview.js';
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -157,7 +157,7 @@ export class ExamplePageServer {
       case 'shadow':
         return { live: this.graph.revision.id, shadow: this.shadow };
       case 'previews':
-        return first === examplePreviewId ? examplePreview(this.graph) : undefined;
+        return examplePreviewOf(this.graph, first);
       case 'traces':
         return first === exampleTraceId ? exampleTrace() : undefined;
       default:

@@ -5,6 +5,9 @@ type Operations = NonNullable<Page['preview']>['edges']['added'][number]['operat
 
 export const examplePreviewId = '0123456789abcdef';
 
+/** Of a branch that does not compile. */
+export const brokenPreviewId = 'fedcba9876543210';
+
 function operations(caller: string, callee: string, names: readonly string[]): Operations {
   const at = (team: string, line: number) => ({
     team,
@@ -28,8 +31,19 @@ function change(caller: string, callee: string, names: readonly string[]) {
   };
 }
 
+/** The previews that the page server keeps. */
+export function examplePreviewOf(graph: GraphView, id: string): PreviewView | undefined {
+  const preview = examplePreview(graph);
+  if (id === examplePreviewId) return preview;
+  if (id !== brokenPreviewId) return undefined;
+  const file = 'policies/teams/orders/orders.rego';
+  const problem = { file, line: 7, message: 'unknown operation fare.estmate' };
+  const page = { ...preview.page, problems: [problem], preview: null, picture: null };
+  return { ...preview, id, page };
+}
+
 /** A branch that changes some lines of the example mesh in every way there is. */
-export function examplePreview(graph: GraphView): PreviewView {
+function examplePreview(graph: GraphView): PreviewView {
   const removed = new Set(['rider-app->ratings', 'calls->presence']);
   const nowMs = Date.parse('2026-11-24T10:00:00Z');
   return {
