@@ -1,4 +1,4 @@
-import type { TrafficLook } from '@dotline/control-plane/change-preview/preview-change';
+import type { TrafficLook } from '@dotline/control-plane/change-preview/preview-policies';
 import { ensureBinary } from '@dotline/local-parts/binary';
 import { cacheDirectory } from '@dotline/local-parts/cache-directory';
 import { opaSource } from '@dotline/local-parts/opa';

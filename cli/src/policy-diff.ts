@@ -1,14 +1,16 @@
 import { namedCommit } from '@dotline/control-plane/change-preview/git-snapshot';
 import {
   type ChangePreview,
-  type PreviewSide,
   previewChange,
-  type TrafficLook,
 } from '@dotline/control-plane/change-preview/preview-change';
 import {
   type PreviewPicture,
   previewPicture,
 } from '@dotline/control-plane/change-preview/preview-page';
+import type {
+  PreviewSide,
+  TrafficLook,
+} from '@dotline/control-plane/change-preview/preview-policies';
 import type { CompiledMesh } from '@dotline/control-plane/compiled-mesh';
 import { MeshError, type Problem } from '@dotline/model/mesh-error';
 import { makeRevision, type Revision } from '@dotline/model/revision';

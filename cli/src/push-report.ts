@@ -1,8 +1,8 @@
-import type { ChangePreview } from '@dotline/control-plane/change-preview/preview-change';
+import type { CommitPreview } from '@dotline/mesh-repository/check-commit';
 import type { Verdict } from '@dotline/mesh-repository/judge-push';
 import { formatProblem } from '@dotline/model/mesh-error';
 import type { EdgeChange } from '@dotline/policies/policy-diff';
-import { counted, meaningText, sizeText, trafficSpan } from './policy-diff-words.js';
+import { counted, meaningText, requestRuleText, trafficSpan } from './policy-diff-words.js';
 
 /** Of each kind; `dotline policy diff` has all. */
 const LINES_MAX = 12;
@@ -40,8 +40,8 @@ function remarkLines({ checked, paths, isLive }: Verdict): string[] {
       ];
 }
 
-function previewLines(preview: ChangePreview): string[] {
-  const { edges, missingConsents, refusals, newReach, traffic, sidecars } = preview;
+function previewLines(preview: CommitPreview): string[] {
+  const { edges, missingConsents, refusals, newReach, requestRules, traffic, touched } = preview;
   const consents = missingConsents.filter(({ isNew }) => isNew);
   const refused = refusals.filter(({ isNew }) => isNew);
   const changes = [
@@ -54,7 +54,6 @@ function previewLines(preview: ChangePreview): string[] {
         `${operation} is redefined: ${meaningText(before)} → ${meaningText(after)}`,
     ),
   ];
-  const sent = sidecars.changed.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
   return [
     ...(changes.length === 0 ? ['no edge changes'] : shown(changes)),
     ...shown(
@@ -77,8 +76,9 @@ function previewLines(preview: ChangePreview): string[] {
             `${target} (pii) can now be reached by ${from.map(({ service }) => service).join(', ')}`,
         ),
     ),
+    ...shown(requestRules.map(requestRuleText)),
     ...trafficLines(traffic),
-    `${counted(sidecars.changed.length, 'sidecar changes', 'sidecars change')} of ${sidecars.total}, ${sizeText(sent)} to send`,
+    `touches the sidecars of ${touched === 'all' ? 'all services' : counted(touched.size, 'service', 'services')}`,
   ];
 }
 
@@ -91,7 +91,7 @@ function edgeLines(sign: string, what: string, changes: readonly EdgeChange[]): 
   });
 }
 
-function trafficLines(traffic: ChangePreview['traffic']): string[] {
+function trafficLines(traffic: CommitPreview['traffic']): string[] {
   if (traffic.denied === null)
     return [`warning: real traffic was not looked at: ${traffic.notSeen}`];
   return shown(

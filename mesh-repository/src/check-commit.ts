@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { withGitSnapshot } from '@dotline/control-plane/change-preview/git-snapshot';
-import type {
-  ChangePreview,
-  PreviewSide,
-  TrafficLook,
-} from '@dotline/control-plane/change-preview/preview-change';
+import {
+  type PolicyPreview,
+  type PreviewSide,
+  previewPolicies,
+  type TrafficLook,
+} from '@dotline/control-plane/change-preview/preview-policies';
+import { touchedServices } from '@dotline/control-plane/rollout-plan';
 import { loadMesh } from '@dotline/model/load-mesh';
 import type { Mesh } from '@dotline/model/mesh';
 import { MeshError } from '@dotline/model/mesh-error';
@@ -33,11 +35,17 @@ export interface Baseline {
   readonly traffic: TrafficLook;
 }
 
+/** What a commit would do. */
+export interface CommitPreview extends PolicyPreview {
+  /** Services whose sidecars get something else. */
+  readonly touched: ReadonlySet<string> | 'all';
+}
+
 /** All that is known of a commit before it goes live. */
 export interface CheckedCommit {
   readonly report: PolicyReport;
   /** `undefined` when it does not compile, and when there is nothing to compare with. */
-  readonly preview: ChangePreview | undefined;
+  readonly preview: CommitPreview | undefined;
 }
 
 /**
@@ -53,8 +61,6 @@ export async function checkCommit(
   tools: CheckTools,
 ): Promise<CheckedCommit> {
   const named = { ref: commit.slice(0, 10), commit: treeOf(mesh, commit) };
-  // Loads Envoy's whole API, while OPA works.
-  const previewing = import('@dotline/control-plane/change-preview/preview-change');
   return withGitSnapshot(mesh.gitFolder, named, (directory) =>
     withCompiler(directory, tools, async (compiler, platform) => {
       const { opaPath, cacheDirectory } = tools;
@@ -70,8 +76,11 @@ export async function checkCommit(
       if (base === undefined || !compiles(report)) return { report, preview: undefined };
       // The compiler has all of it from the check.
       const after = await sideOf(await loadMesh(directory), compiler, nowMs, base.revision);
-      const { previewChange } = await previewing;
-      return { report, preview: previewChange(base, after, baseline.traffic) };
+      const preview = {
+        ...previewPolicies(base, after, baseline.traffic),
+        touched: touchedServices(base.revision, after.revision),
+      };
+      return { report, preview };
     }),
   );
 }

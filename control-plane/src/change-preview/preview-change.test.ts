@@ -2,7 +2,8 @@ import type { Edge } from '@dotline/model/edge';
 import { makeRevision } from '@dotline/model/revision';
 import { expect, it } from '@jest/globals';
 import { testEdge, testMesh } from '../testing/test-revision.js';
-import { type PreviewSide, previewChange, type TrafficLook } from './preview-change.js';
+import { previewChange } from './preview-change.js';
+import type { PreviewSide, TrafficLook } from './preview-policies.js';
 
 const NOT_SEEN: TrafficLook = { notSeen: 'no mesh is up' };
 

@@ -2,8 +2,8 @@ import type { Edge } from '@dotline/model/edge';
 import { makeRevision } from '@dotline/model/revision';
 import { expect, it } from '@jest/globals';
 import { testEdge, testMesh } from '../testing/test-revision.js';
-import type { PreviewSide } from './preview-change.js';
 import { previewPicture } from './preview-page.js';
+import type { PreviewSide } from './preview-policies.js';
 
 function sideOf(services: readonly string[], edges: readonly Edge[]): PreviewSide {
   const revision = makeRevision({ mesh: testMesh(services), edges, createdAtMs: 1 }, undefined);

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Problem } from '@dotline/model/mesh-error';
 import type { Revision } from '@dotline/model/revision';
 import { z } from 'zod';
-import type { ChangePreview, PreviewSide } from './preview-change.js';
+import type { ChangePreview } from './preview-change.js';
+import type { PreviewSide } from './preview-policies.js';
 
 /** A service of either side, as it is drawn. */
 export interface PreviewService {
