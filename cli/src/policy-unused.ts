@@ -32,7 +32,7 @@ export async function readLiveUsage(options: UsageOptions): Promise<LiveUsage> {
   const address = await resolveAddress(options);
   for (let read = 0; read < READS_MAX; read += 1) {
     const live = await readApi<LivePoliciesView>(address, '/api/policies/live');
-    const { revision, edgesSinceMs, usage } = await readApi<PolicyUsageView>(
+    const { revision, edgeAges, usage } = await readApi<PolicyUsageView>(
       address,
       `/api/policies/usage?days=${options.days}`,
     );
@@ -41,9 +41,8 @@ export async function readLiveUsage(options: UsageOptions): Promise<LiveUsage> {
     if (usage.historySinceMs === null) {
       throw new UnavailableError('no request was recorded yet, so nobody knows what is used');
     }
-    const edgesSince = new Map(Object.entries(edgesSinceMs));
     const commitsMs = await commitTimes(options.mesh, live.relations);
-    return { live, usage, ages: { edgesSinceMs: edgesSince, commitsMs } };
+    return { live, usage, ages: { edges: new Map(Object.entries(edgeAges)), commitsMs } };
   }
   throw new UnavailableError('one revision after the other goes live; ask again');
 }

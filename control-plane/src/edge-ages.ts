@@ -1,24 +1,22 @@
-import type { Revision } from '@dotline/model/revision';
+import type { EdgeAge } from '@dotline/policies/unused-edges';
 import type pg from 'pg';
 
-/**
- * When each edge of a revision took its form: when the revision that it is named after first went live, in
- * milliseconds since the epoch, by edge id.
- */
-export async function readEdgeAges(
-  pool: pg.Pool,
-  { edgeRevisions }: Pick<Revision, 'edgeRevisions'>,
-): Promise<Record<string, number>> {
-  const { rows } = await pool.query<{ revision_id: string; since: Date }>(
-    `select revision_id, min(live_at) as since from control_plane.rollouts
-      where revision_id = any($1) group by revision_id`,
-    [[...new Set(Object.values(edgeRevisions))]],
+/** How old the edges are, by edge id, from what each rollout changed; also of edges that are gone. */
+export async function readEdgeAges(pool: pg.Pool): Promise<Record<string, EdgeAge>> {
+  const { rows } = await pool.query<{ edge: string; added: Date; form: Date }>(
+    `select edge, max(live_at) filter (where kind = 'added') as added, max(live_at) as form
+       from control_plane.rollouts,
+            lateral (
+              select 'added' as kind, jsonb_array_elements_text(edge_diff->'added') as edge
+              union all
+              select 'changed', jsonb_array_elements_text(edge_diff->'changed')
+            ) as changes
+      group by edge having count(*) filter (where kind = 'added') > 0`,
   );
-  const since = new Map(rows.map((row) => [row.revision_id, row.since.getTime()]));
-  const ages: Record<string, number> = {};
-  for (const [edge, revision] of Object.entries(edgeRevisions)) {
-    const sinceMs = since.get(revision);
-    if (sinceMs !== undefined) ages[edge] = sinceMs;
-  }
-  return ages;
+  return Object.fromEntries(
+    rows.map(({ edge, added, form }) => [
+      edge,
+      { addedMs: added.getTime(), formMs: form.getTime() },
+    ]),
+  );
 }

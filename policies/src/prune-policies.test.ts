@@ -139,7 +139,10 @@ async function prune(
     const names = { caller: 'visitor', callee: 'greeter', operation };
     return { ...names, requests: 1, lastSeenMs: NOW_MS };
   });
-  const ages = { edgesSinceMs: new Map([['visitor->greeter', 0]]), commitsMs: new Map() };
+  const ages = {
+    edges: new Map([['visitor->greeter', { addedMs: 0, formMs: 0 }]]),
+    commitsMs: new Map(),
+  };
   const report = findUnused(before, { ...times, hoursRecorded: 720, operations }, ages, team);
   const { opaPath, compiler } = fixture;
   const how = { opaPath, compiler, ...(team === undefined ? {} : { team }) };

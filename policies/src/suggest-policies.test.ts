@@ -58,8 +58,9 @@ function usageOf(pairs: Iterable<string>, historySinceMs = 0): UsageSeen {
 
 /** Every edge is a year old. */
 function agesOf({ edges }: CompiledPolicies): RuleAges {
-  const edgesSinceMs = new Map(edges.map(({ id }) => [id, NOW_MS - 365 * DAY_MS]));
-  return { edgesSinceMs, commitsMs: new Map() };
+  const ms = NOW_MS - 365 * DAY_MS;
+  const ages = new Map(edges.map(({ id }) => [id, { addedMs: ms, formMs: ms }]));
+  return { edges: ages, commitsMs: new Map() };
 }
 
 function suggest(

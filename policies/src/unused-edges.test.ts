@@ -42,12 +42,26 @@ function stateOf(grantCommit = 'old'): PolicyState {
 }
 
 const ages: RuleAges = {
-  edgesSinceMs: new Map([['orders->fare', NOW_MS - 5 * DAY_MS]]),
+  edges: new Map([
+    ['orders->fare', { addedMs: NOW_MS - 90 * DAY_MS, formMs: NOW_MS - 5 * DAY_MS }],
+  ]),
   commitsMs: new Map([
     ['old', NOW_MS - 60 * DAY_MS],
     ['new', NOW_MS - 3 * DAY_MS],
   ]),
 };
+
+it('never calls the keys of an issuer unused, since sidecars fetch them without a record', () => {
+  const keys = { kind: 'operation', operation: 'fare.get-estimate' } as const;
+  const tokenIssuers = [{ issuer: 'https://fare.example', audiences: ['rides'], keys }];
+  const state = stateOf();
+  const unused = (of: PolicyState) =>
+    findUnused(of, seen(), ages).edges.flatMap(({ operations }) =>
+      operations.map(({ operation }) => operation),
+    );
+  expect(unused(state)).toContain('fare.get-estimate');
+  expect(unused({ ...state, mesh: { ...mesh, tokenIssuers } })).not.toContain('fare.get-estimate');
+});
 
 function seen(changes: Partial<UsageSeen> = {}): UsageSeen {
   return {
@@ -118,8 +132,16 @@ describe('what is allowed and not used', () => {
     ]);
   });
 
+  it('is not what was allowed again only lately, however old its rules are', () => {
+    const edges = new Map([
+      ['orders->fare', { addedMs: NOW_MS - DAY_MS, formMs: NOW_MS - DAY_MS }],
+    ]);
+    const [edge] = findUnused(stateOf(), seen(), { ...ages, edges }).edges;
+    expect(edge?.operations).toMatchObject([{ judgement: 'too-young', sinceMs: NOW_MS - DAY_MS }]);
+  });
+
   it('is not what is not live, or what nobody knows the age of', () => {
-    const nothing: RuleAges = { edgesSinceMs: new Map(), commitsMs: new Map() };
+    const nothing: RuleAges = { edges: new Map(), commitsMs: new Map() };
     const { edges, needs, grants } = findUnused(stateOf(), seen(), nothing);
     const judged = [...(edges[0]?.operations ?? []), ...needs, ...grants];
     expect(judged.map(({ judgement }) => judgement)).toEqual(Array(3).fill('too-young'));

@@ -24,10 +24,18 @@ export interface UsageSeen {
   }[];
 }
 
+/** How old an edge is, in milliseconds since the epoch. */
+export interface EdgeAge {
+  /** It has been allowed since then without a break. */
+  readonly addedMs: number;
+  /** It has had just these operations since then. */
+  readonly formMs: number;
+}
+
 /** How long rules have been there, in milliseconds since the epoch. */
 export interface RuleAges {
-  /** By edge id: when the revision went live in which the edge took its form. */
-  readonly edgesSinceMs: ReadonlyMap<string, number>;
+  /** By edge id. */
+  readonly edges: ReadonlyMap<string, EdgeAge>;
   /** By commit: when it was made. */
   readonly commitsMs: ReadonlyMap<string, number>;
 }
@@ -99,11 +107,19 @@ export function findUnused(
   const usage = new Map(
     seen.operations.map((each) => [`${each.caller} ${each.operation}`, each] as const),
   );
+  // Sidecars fetch keys by themselves, which no record of a caller's requests tells.
+  const keys = new Set(
+    (mesh.tokenIssuers ?? []).flatMap((issuer) =>
+      issuer.keys.kind === 'operation' ? [issuer.keys.operation] : [],
+    ),
+  );
   const isWanted = (...owners: (string | undefined)[]) =>
     team === undefined || owners.includes(team);
   const unusedOf = (edge: Edge): UnusedEdge[] => {
     const used = (operation: string) => usage.get(`${edge.caller} ${operation}`);
-    const idle = edge.operations.filter(({ operation }) => (used(operation)?.requests ?? 0) === 0);
+    const idle = edge.operations.filter(
+      ({ operation }) => !keys.has(operation) && (used(operation)?.requests ?? 0) === 0,
+    );
     const [callerTeam = '', calleeTeam = ''] = [teams.get(edge.caller), teams.get(edge.callee)];
     if (idle.length === 0 || !isWanted(callerTeam, calleeTeam)) return [];
     const { id, caller, callee } = edge;
@@ -139,19 +155,19 @@ export function findUnused(
 
 /**
  * Since when an operation has been allowed for certain: since the edge took its form, or, when it was widened or
- * narrowed later, since both of its rules' files were committed as they are.
+ * narrowed later, since both of its rules' files were committed as they are; but never longer than the edge.
  */
 function allowedSinceMs(
   edge: string,
   { need, grant }: AgreedOperation,
   ages: RuleAges,
 ): number | null {
-  const formMs = ages.edgesSinceMs.get(edge);
+  const age = ages.edges.get(edge);
   const [needMs, grantMs] = [committedMs(need.commit, ages), committedMs(grant.commit, ages)];
   // What is not live was never allowed, however old its rules are.
-  if (formMs === undefined) return null;
-  if (needMs === undefined || grantMs === undefined) return formMs;
-  return Math.min(formMs, Math.max(needMs, grantMs));
+  if (age === undefined) return null;
+  if (needMs === undefined || grantMs === undefined) return age.formMs;
+  return Math.max(age.addedMs, Math.min(age.formMs, Math.max(needMs, grantMs)));
 }
 
 function committedMs(commit: string | undefined, { commitsMs }: RuleAges): number | undefined {

@@ -11,7 +11,7 @@ import type { Problem } from '@dotline/model/mesh-error';
 import type { Revision } from '@dotline/model/revision';
 import type { PolicyRelations } from '@dotline/policies/relations';
 import type { DeniedSeen } from '@dotline/policies/suggest-seen';
-import type { UsageSeen } from '@dotline/policies/unused-edges';
+import type { EdgeAge, UsageSeen } from '@dotline/policies/unused-edges';
 
 /** Requests over the last `LIVE_WINDOW_SECONDS`. Rates are per second, latencies milliseconds. */
 export interface TrafficView {
@@ -442,8 +442,8 @@ export interface AllowedTrafficView {
 export interface PolicyUsageView {
   /** Id of the live revision. */
   readonly revision: string;
-  /** By edge id: when the revision went live in which the edge took its form, milliseconds since the epoch. */
-  readonly edgesSinceMs: Readonly<Record<string, number>>;
+  /** By edge id: since when it has been allowed, and has had its form. */
+  readonly edgeAges: Readonly<Record<string, EdgeAge>>;
   readonly usage: UsageSeen;
 }
 

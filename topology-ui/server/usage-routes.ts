@@ -29,13 +29,13 @@ export function usageRoutes(
     if (current.live === undefined) throw new ApiError(503, 'no revision is live yet');
     const { revision } = current.live;
     const read = () => operationUsage(clickhouse, days, Date.now());
-    const [usage, edgesSinceMs] = await Promise.all([
+    const [usage, edgeAges] = await Promise.all([
       kept
         .get(`usage ${days}`, () => inStoreSpan('clickhouse', 'read usage', read))
         .catch(isAway('ClickHouse')),
-      readEdgeAges(database, revision).catch(isAway('PostgreSQL')),
+      readEdgeAges(database).catch(isAway('PostgreSQL')),
     ]);
-    const view: PolicyUsageView = { revision: revision.id, edgesSinceMs, usage };
+    const view: PolicyUsageView = { revision: revision.id, edgeAges, usage };
     response.setHeader('cache-control', 'no-store').json(view);
   });
   router.get('/traffic/denied', async ({ query }, response) => {
