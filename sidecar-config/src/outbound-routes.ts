@@ -63,11 +63,11 @@ export function outboundRoutes(
 /** The hosts of callees about which a staged revision decides otherwise, whatever is decided now. */
 function judgedHosts(index: MeshIndex, caller: string, shadow: Shadow): Uint8Array {
   const edges = new Map(index.outboundEdges(caller).map((edge) => [edge.callee, edge]));
-  const virtualHosts = shadow.calleesJudgedFor(caller).flatMap((callee) => {
+  const virtualHosts = shadow.calleesJudgedFor(caller).map((callee) => {
     const edge = edges.get(callee);
-    if (edge !== undefined) return [judgedHost(index, edge, shadow)];
-    // A service that the live catalog does not hold is answered as every unknown one.
-    return index.has(callee) ? [judgedDeniedHost(index, caller, callee, shadow)] : [];
+    return edge === undefined
+      ? judgedDeniedHost(index, caller, callee, shadow)
+      : judgedHost(index, edge, shadow);
   });
   return encoded({ virtualHosts });
 }
@@ -122,16 +122,14 @@ function judgedDeniedHost(
   return {
     name: callee,
     domains: domainsOf(index, callee),
-    routes: shadow
-      .judgements(caller, callee)
-      .map((judgement) =>
-        ownedDenial(
-          index.teamOf(caller),
-          index.teamOf(callee),
-          judgement.request && operationRouteMatch(judgement.request),
-          { callee, [SHADOW_METADATA]: routeVerdict(judgement, shadow.staged.revision.id) },
-        ),
-      ),
+    routes: shadow.judgements(caller, callee).map((judgement) => {
+      const match = judgement.request && operationRouteMatch(judgement.request);
+      const verdict = routeVerdict(judgement, shadow.staged.revision.id);
+      const metadata = { callee, [SHADOW_METADATA]: verdict };
+      return index.has(callee)
+        ? ownedDenial(index.teamOf(caller), index.teamOf(callee), match, metadata)
+        : unknownCallee(index, caller, match, metadata);
+    }),
   };
 }
 
@@ -191,13 +189,19 @@ function deniedHost(index: MeshIndex, caller: string): VirtualHost {
   return { name: 'denied', domains: ['*'], routes: [...ofTeams, unknownCallee(index, caller)] };
 }
 
-function unknownCallee(index: MeshIndex, caller: string): Route {
-  return deniedRoute({
+function unknownCallee(
+  index: MeshIndex,
+  caller: string,
+  match?: ReturnType<typeof operationRouteMatch>,
+  metadata: JsonObject = {},
+): Route {
+  const body = {
     error: 'denied by policy',
     reason: 'the mesh has no service of this name',
     ...requestFacts(caller, AUTHORITY),
     ask: [literal(index.teamOf(caller).contact), literal(index.revision.mesh.contact)],
-  });
+  };
+  return deniedRoute(body, metadata, match);
 }
 
 /** Which rules are missing, whom to ask, and the command that says more. */

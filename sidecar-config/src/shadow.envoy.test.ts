@@ -174,9 +174,11 @@ describe('a staged revision', () => {
   it('is judged by the paths that it means, where an operation moves', async () => {
     const moved = meshOf({
       ...plan,
+      // A service that the live revision does not know.
+      fresh: { team: 'maps', operations: { get: 'GET /' } },
       fare: { team: 'pricing', operations: { get: 'GET /v1/{id}', put: 'PUT /v1/new' } },
     });
-    running.stage([edgeOf('app', 'fare', ['get', 'put'])], moved);
+    running.stage([edgeOf('app', 'fare', ['get', 'put']), edgeOf('app', 'fresh', ['get'])], moved);
     const app = running.sidecar('app-1');
     await eventually('the verdict about the new path', async () => {
       await app.call('PUT', 'fare', '/v1/new');
@@ -188,5 +190,8 @@ describe('a staged revision', () => {
     await app.call('PUT', 'fare', '/v1/old');
     expect(await verdictOf('/v1/old', 'source')).toMatch(/^allowed denied .* fare\.put$/);
     expect(await verdictOf('/v1/old', 'destination')).toBe('allowed denied -');
+    const fresh = await app.call('GET', 'fresh', '/');
+    expect(JSON.parse(fresh.body).reason).toBe('the mesh has no service of this name');
+    expect(await verdictOf('/', 'source')).toMatch(/^denied allowed .* fresh\.get$/);
   });
 });
