@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { CONTROL_PLANE } from './audit-event.js';
@@ -149,7 +150,9 @@ export class RolloutSupervision implements RolloutConductor {
 
   async #rollBack({ before, after }: RolloutRun, reason: string): Promise<void> {
     try {
-      await this.parts.rollBack(before.id, { actor: CONTROL_PLANE, reason, onlyFrom: after.id });
+      const order = { actor: CONTROL_PLANE, reason, onlyFrom: after.id };
+      // The way of the revision before is a trace of its own.
+      await context.with(ROOT_CONTEXT, () => this.parts.rollBack(before.id, order));
     } catch (error) {
       // A newer revision is live already, and goes out from the one before.
       if (!(error instanceof RollbackError)) throw error;
