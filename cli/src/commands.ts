@@ -35,7 +35,10 @@ export function statusAnswer(status: StatusView): Answer {
     status.revision === null
       ? colours.red('no revision is live yet')
       : revisionLine(status.revision),
-    ...(status.revision?.rollback ? [rollbackLine(status.revision.rollback)] : []),
+    // One that came of itself is told with its reasons below.
+    ...(status.revision?.rollback && status.rollout?.state !== 'rolled-back'
+      ? [rollbackLine(status.revision.rollback)]
+      : []),
     `${status.sidecars.length - lagging.length} of ${status.sidecars.length} sidecars hold it`,
     ...(status.rollout === null ? [] : rolloutLines(status.rollout, Date.now())),
     ...lagging.map((sidecar) =>

@@ -13,7 +13,9 @@ export function ProblemsBanner() {
   const graph = store.graph.value;
   const problems = graph?.problems ?? [];
   const rollout = graph?.rollout ?? null;
-  const rollback = graph?.revision.rollback ?? null;
+  // One that came of itself is told with its reasons.
+  const byItself = rollout?.state === 'rolled-back';
+  const rollback = byItself ? null : (graph?.revision.rollback ?? null);
   const refused = graph === null ? [] : rejectionGroups(graph);
   const refusing = new Set(refused.flatMap(({ sidecars }) => sidecars)).size;
   const traffic = trafficProblem(store);
