@@ -62,7 +62,7 @@ export class LabelLayer {
       });
     }
     this.denials(pen, curves);
-    this.figures(pen, curves, (line) => line.state === 'failing' || line.label !== undefined);
+    this.figures(pen, curves, (line) => line.state === 'failing' || (line.label ?? '') !== '');
     for (const item of shown
       .sort((a, b) => rank(scene, a.dot) - rank(scene, b.dot))
       .slice(0, labelsMax)) {

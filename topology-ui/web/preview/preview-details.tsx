@@ -1,5 +1,6 @@
 import type { Signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { type Column, SortableTable } from '../components/sortable-table.js';
 import { TeamMark } from '../components/team-mark.js';
 import { formatCount, plural } from '../view-model/format.js';
@@ -126,12 +127,17 @@ function EdgeItem({
   const kind = fate === 'removed' ? 'denial' : 'edge';
   const own: Selection = { kind, caller, callee };
   const isSelected = sameSelection(selection.value, own);
+  const item = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    // It may have been selected in the graph.
+    if (isSelected) item.current?.scrollIntoView({ block: 'nearest' });
+  }, [isSelected]);
   const operations = [
     ...lost.map((operation) => ['−', operation] as const),
     ...gained.map((operation) => ['+', operation] as const),
   ];
   return (
-    <li class="preview-item">
+    <li class="preview-item" ref={item}>
       <button
         type="button"
         class="preview-edge"

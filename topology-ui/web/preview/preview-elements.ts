@@ -82,7 +82,7 @@ export function previewElements(
     .map((edge): Line => {
       const colour = colourOf(teams.get(edge.caller));
       const plain = { kind: 'allowed', state: 'idle', width: 1 } as const;
-      return { ...edge, ...plain, colour, traffic: noTraffic, deniedCount: 0 };
+      return { ...edge, ...plain, colour, traffic: noTraffic, deniedCount: 0, label: '' };
     });
   const dots = picture.services.map(({ name, team, product, side }): Dot => {
     const colour = colourOf(team);

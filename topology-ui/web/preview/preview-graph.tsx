@@ -8,6 +8,7 @@ import type { Store } from '../live/store.js';
 import { useStore } from '../live/store-context.js';
 import { plural } from '../view-model/format.js';
 import type { Selection } from '../view-model/route.js';
+import { nearChange } from './near-change.js';
 import {
   type ChangePreview,
   changedEdges,
@@ -26,8 +27,13 @@ export interface PreviewGraphProps {
 }
 
 /** The graph of a change; dots stand where they stand in the live graph. */
-export function PreviewGraph({ picture, preview, selection, layout, storage }: PreviewGraphProps) {
+export function PreviewGraph(props: PreviewGraphProps) {
+  const { preview, selection, layout, storage } = props;
   const live = useStore();
+  const picture = useMemo(
+    () => nearChange(props.picture, changedEdges(preview)),
+    [props.picture, preview],
+  );
   const host = useRef<HTMLDivElement>(null);
   const key = useRef<HTMLUListElement>(null);
   const stage = useSignal<GraphStage | null>(null);
@@ -67,7 +73,12 @@ export function PreviewGraph({ picture, preview, selection, layout, storage }: P
         role="img"
         aria-label={`Graph of ${plural(picture.services.length, 'service')}, ${plural(changed.length, 'line')} changed. The lists beside it say the same.`}
       />
-      <Key preview={preview} list={key} />
+      <Key
+        preview={preview}
+        list={key}
+        drawn={picture.services.length}
+        all={props.picture.services.length}
+      />
       <fieldset class="graph-controls">
         <legend class="visually-hidden">Graph controls</legend>
         <span class="button-group">
@@ -100,8 +111,11 @@ const fates: readonly (readonly [EdgeFate, string])[] = [
 function Key(props: {
   readonly preview: ChangePreview;
   readonly list: RefObject<HTMLUListElement>;
+  /** Services. */
+  readonly drawn: number;
+  readonly all: number;
 }) {
-  const { preview, list } = props;
+  const { preview, list, drawn, all } = props;
   const changed = changedEdges(preview);
   return (
     <ul class="preview-key" aria-label="Key" ref={list}>
@@ -128,6 +142,7 @@ function Key(props: {
           <path d="M1 5H25" stroke="currentColor" stroke-width="1" opacity="0.6" />
         </svg>
         as before
+        {drawn < all && ` (near the change: ${drawn} of ${plural(all, 'service')})`}
       </li>
     </ul>
   );

@@ -38,7 +38,7 @@ export interface Line {
   readonly traffic: TrafficView;
   /** Attempts refused, of kind `denied`. */
   readonly deniedCount: number;
-  /** Stands on the line in place of its figures, always. */
+  /** Stands on the line in place of its figures, always; empty for a line without any. */
   readonly label?: string;
 }
 
