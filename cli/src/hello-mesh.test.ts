@@ -1,12 +1,14 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { meshFolders } from '@dotline/runner/mesh-state';
 import type { EdgeView, GraphView, SidecarsView, StatusView } from '@dotline/topology-ui/api';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Browser, chromium, type Page } from 'playwright-core';
@@ -17,6 +19,14 @@ const DOTLINE = fileURLToPath(new URL('../bin/dotline.js', import.meta.url));
 const HELLO = fileURLToPath(new URL('../../examples/hello', import.meta.url));
 const GUESTS = 'policies/teams/guests/guests.rego';
 const GREETER = 'services/hello/greeter/service.yaml';
+const ONLY_VISITORS = `package mesh.teams.hosts
+
+request_rules contains {"operation": "greeter.greet"}
+
+# METADATA
+# title: Visitors are greeted
+allow_request if input.parameters.name == "visitor"
+`;
 const run = promisify(execFile);
 
 let mesh: string;
@@ -33,6 +43,16 @@ async function dotline(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (error: { code: number; stdout: string; stderr: string }) => error,
   );
+}
+
+/** The answer to a request that an app makes through its sidecar's socket. */
+async function statusOf(socketPath: string, callee: string, path: string): Promise<number> {
+  const call = request({ socketPath, path, headers: { host: callee } });
+  call.end();
+  const [response] = (await once(call, 'response')) as [IncomingMessage];
+  response.resume();
+  await once(response, 'end');
+  return response.statusCode ?? 0;
 }
 
 async function api<T>(path: string): Promise<T> {
@@ -284,6 +304,26 @@ describe('the hello mesh', () => {
     await banner.waitFor({ state: 'detached' });
     await eventually(async () => (await dotline('proxy', 'diff', '--all')).code === 0);
   }, 120_000);
+
+  it('decides single requests as a team says, and keeps the decisions', async () => {
+    const { sockets } = await meshFolders(mesh);
+    const greet = (name: string) =>
+      statusOf(join(sockets, 'visitor-1', 'outbound.sock'), 'greeter', `/v1/greetings/${name}`);
+    const rules = join(mesh, 'policies/teams/hosts/requests.rego');
+    expect(await greet('stranger')).toBe(200);
+    await writeFile(rules, ONLY_VISITORS);
+    try {
+      await eventually(async () => (await greet('stranger')) === 403);
+      expect(await greet('visitor')).toBe(200);
+      const decided = async (outcome: string) =>
+        (await dotline('policy', 'decisions', '--outcome', outcome)).stdout;
+      await eventually(async () => /visitor +greeter.greet/.test(await decided('refused')));
+      await eventually(async () => (await decided('allowed')).includes('Visitors are greeted'));
+    } finally {
+      await rm(rules);
+    }
+    await eventually(async () => (await greet('stranger')) === 200);
+  }, 90_000);
 
   it('takes a push, refuses one that would deny real traffic, and tells the pusher what is enforced', async () => {
     const served = await ServedRepository.start(mesh);
