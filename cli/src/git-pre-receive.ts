@@ -19,14 +19,12 @@ const TRAFFIC_DAYS = 7;
 
 /** Git's `pre-receive`: judges a push before anything of it is taken. */
 export async function preReceive(options: HookOptions): Promise<ExitCode> {
-  const { mesh, updates, pusher, isOwnCheckout } = await openHook(options);
+  const { mesh, updates, pusher } = await openHook(options);
   const touchesLive = updates.some((update) => isLive(mesh, update));
   const [baseline, opa, byHand, shipsPlatform, cache] = await Promise.all([
     readBaseline(options),
     ensureBinary(opaSource),
-    touchesLive && isOwnCheckout && options.mesh !== undefined
-      ? changedByHand(options.mesh)
-      : new Set<string>(),
+    touchesLive && options.mesh !== undefined ? changedByHand(options.mesh) : new Set<string>(),
     options.mesh === undefined ? false : shipsItsPlatform(options.mesh),
     policyCache(options),
   ]);

@@ -169,6 +169,16 @@ describe('a push is taken', () => {
     await fresh(guest);
   });
 
+  it('without a check, when nothing changes that a mesh is read from', async () => {
+    await writeFile(join(guest.directory, 'README.md'), 'Hello\n');
+    await guest.git('add', 'README.md');
+    await guest.commit('README.md', 'Hello, house\n');
+    const { code, stderr } = await guest.push();
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stderr).toContain('remote: the mesh is as it was');
+    expect(stderr).not.toContain('passed');
+  });
+
   it('once, when two come at the same time', async () => {
     await fresh(host);
     await guest.commit(GUESTS, `${await guest.read(GUESTS)}# guests\n`);

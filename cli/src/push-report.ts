@@ -18,7 +18,7 @@ export function verdictLines(verdict: Verdict): string[] {
     ...shown(refusals.map((refusal) => `error: ${refusal}`)),
   ];
   if (refusals.length > 0) return [...lines, `${ref} stays as it is`];
-  if (isLive) return lines;
+  if (isLive) return checked === undefined ? [...lines, 'the mesh is as it was'] : lines;
   return checked === undefined
     ? lines
     : [`${ref} is not enforced; this is what it would do:`, ...lines];
@@ -78,8 +78,14 @@ function previewLines(preview: CommitPreview): string[] {
     ),
     ...shown(requestRules.map(requestRuleText)),
     ...trafficLines(traffic),
-    `touches the sidecars of ${touched === 'all' ? 'all services' : counted(touched.size, 'service', 'services')}`,
+    touchedLine(touched),
   ];
+}
+
+function touchedLine(touched: CommitPreview['touched']): string {
+  if (touched === 'all') return 'touches the sidecars of all services';
+  if (touched.size === 0) return 'touches no sidecar';
+  return `touches the sidecars of ${counted(touched.size, 'service', 'services')}`;
 }
 
 /** Such as `+1 edge orders → fare (fare.estimate)`. */

@@ -5,6 +5,7 @@ import { type Baseline, type CheckedCommit, type CheckTools, checkCommit } from 
 import { gitSays } from './git.js';
 import type { MeshBranch } from './mesh-branch.js';
 import { namesPeople, ownershipProblems } from './ownership.js';
+import { isMeshContent } from './path-owner.js';
 import { changedPaths, readOwnedChange } from './read-owned-change.js';
 import { isLive, type RefUpdate } from './ref-update.js';
 
@@ -93,6 +94,7 @@ async function judgeLive(
   ];
   const known = { ...verdict, paths: new Set(owned.paths) };
   if (refusals.length > 0) return { ...known, refusals };
+  if (before !== undefined && !owned.paths.some(isMeshContent)) return known;
   const warnings = judges
     ? []
     : [

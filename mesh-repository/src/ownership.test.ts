@@ -60,6 +60,7 @@ describe('a person may not push', () => {
     ['ann', 'mesh.yaml', 'belongs to the platform'],
     ['ann', 'policies/platform/guardrails.rego', 'belongs to the platform'],
     ['ann', 'policies/teams', 'belongs to the platform'],
+    ['ann', 'slo', 'belongs to the platform'],
     ['ann', 'slo/objectives', 'belongs to the platform'],
     ['ann', 'services', 'belongs to the platform'],
     ['ann', 'policies/teams/newcomers/a.rego', 'knows no team newcomers'],

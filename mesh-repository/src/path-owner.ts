@@ -17,8 +17,15 @@ const FOLDERS = new Set([
   'policies/teams',
   'policies/platform',
   'slo',
+  'slo',
   'slo/objectives',
 ]);
+
+/** Whether a mesh is read from a path; with other files, such as code, all of it stays as it is. */
+export function isMeshContent(path: string): boolean {
+  const isFile = /^(mesh\.yaml|(services|policies|slo)\/.*\.(ya?ml|rego))$/.test(path);
+  return isFile || FOLDERS.has(path);
+}
 
 /**
  * The owner of a path, relative to the mesh directory.
