@@ -45,4 +45,18 @@ describe('dotline explain', () => {
       '  granted by pricing at policies/teams/pricing/fare.rego:5 (not committed)',
     ]);
   });
+
+  it('says which rule has each request decided, and what comes of it when nobody can', () => {
+    const decided = { operation: 'fare.get-estimate', fail: 'open', witness: grant } as const;
+    const operation = {
+      ...{ operation: 'fare.get-estimate', class: 'read', state: 'agreed', optional: false },
+      ...{ purposes: [], grantedTo: [], refusals: [], missing: [], decided },
+    } as const;
+    const answer = { from: 'orders', to: 'fare', verdict: 'allowed', summary: 'yes' } as const;
+    const { text } = explainAnswer({ ...answer, operations: [operation] });
+    expect(text.split('\n').slice(-2)).toEqual([
+      '  each request decided by pricing at policies/teams/pricing/fare.rego:5 (not committed)',
+      '  let through while nobody can decide; dotline policy decisions shows what came of it',
+    ]);
+  });
 });

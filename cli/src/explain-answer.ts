@@ -1,4 +1,5 @@
 import type { Witness } from '@dotline/model/edge';
+import type { RequestRule } from '@dotline/model/request-policy';
 import type { Explanation, MissingRule, OperationExplanation } from '@dotline/policies/explain';
 import colours from 'picocolors';
 import type { Answer } from './commands.js';
@@ -35,6 +36,7 @@ function operationLines(operation: OperationExplanation): string[] {
     `${colours.bold(operation.operation)} (${operation.class})${usage(operation)}`,
     ...(operation.need === undefined ? [] : [witnessLine('needed', operation.need)]),
     ...(operation.grant === undefined ? [] : [witnessLine('granted', operation.grant)]),
+    ...(operation.decided === undefined ? [] : decisionLines(operation.decided)),
     ...operation.refusals.map(({ reason, guardrail }) =>
       colours.red(`  forbidden by ${place(guardrail)}: ${reason}`),
     ),
@@ -62,6 +64,14 @@ function witnessLine(what: string, witness: Witness): string {
   ];
   const annotated = more.length === 0 ? '' : ` [${more.join(', ')}]`;
   return `  ${what} by ${witness.team} at ${place(witness)} (${commit})${title}${annotated}`;
+}
+
+function decisionLines({ fail, witness }: RequestRule): string[] {
+  const end = fail === 'closed' ? 'refused' : 'let through';
+  return [
+    witnessLine('each request decided', witness),
+    `  ${end} while nobody can decide; dotline policy decisions shows what came of it`,
+  ];
 }
 
 function missingLines(rule: MissingRule): string[] {

@@ -1,6 +1,7 @@
 import { type Edge, edgeId, type Witness } from '@dotline/model/edge';
 import { egressServiceOf } from '@dotline/model/egress';
 import type { Mesh, Operation, OperationClass, Service } from '@dotline/model/mesh';
+import type { RequestPolicy, RequestRule } from '@dotline/model/request-policy';
 import { describeCaller } from './finding.js';
 import { type Agreement, edgesOf, joinRelations } from './join-relations.js';
 import { nearestName } from './nearest-name.js';
@@ -46,6 +47,8 @@ export interface OperationExplanation {
   readonly grantedTo: readonly string[];
   readonly refusals: readonly GuardrailDenial[];
   readonly missing: readonly MissingRule[];
+  /** The rule that has each request decided when it comes, when there is one. */
+  readonly decided?: RequestRule;
 }
 
 /** Why `from` may, or may not, talk to `to`. Plain data. */
@@ -71,6 +74,7 @@ export function explain(
   relations: PolicyRelations,
   from: string,
   target: string,
+  requestPolicies: readonly RequestPolicy[] = [],
 ): Explanation {
   const to = egressServiceOf(mesh, target) ?? target;
   const caller = mesh.services.find((service) => service.name === from);
@@ -92,7 +96,8 @@ export function explain(
     .sort((a, b) => compareText(a.id, b.id))
     .map((operation) =>
       explainOperation({ mesh, relations, caller, callee, agreements, refused, edge }, operation),
-    );
+    )
+    .map((each) => withDecision(each, requestPolicies));
   const verdict =
     edge !== undefined
       ? 'allowed'
@@ -101,6 +106,16 @@ export function explain(
         : 'blocked';
   const summary = summarise(from, to, verdict, operations);
   return { from, to, verdict, summary, ...(edge === undefined ? {} : { edge }), operations };
+}
+
+function withDecision(
+  explanation: OperationExplanation,
+  requestPolicies: readonly RequestPolicy[],
+): OperationExplanation {
+  const decided = requestPolicies
+    .flatMap(({ rules }) => rules)
+    .find(({ operation }) => operation === explanation.operation);
+  return decided === undefined ? explanation : { ...explanation, decided };
 }
 
 interface Question {

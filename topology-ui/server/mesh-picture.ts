@@ -155,7 +155,7 @@ export class MeshPicture {
     for (const name of [from, to]) {
       if (!serviceNames(live).includes(name)) throw notFound('service', name, serviceNames(live));
     }
-    return explain(revision.mesh, relations, from, to);
+    return explain(revision.mesh, relations, from, to, revision.requestPolicies);
   }
 
   /** @throws ApiError 400 for something that is no trace id, 404 for an unknown one, 503 without ClickHouse */
