@@ -48,6 +48,9 @@ function detailsText({ action, details }: Entry): string {
       return `on ${text('sidecars')} sidecars in ${(Number(details.tookMs) / 1000).toFixed(1)} s`;
     case 'revision-rolled-back':
       return `from ${text('from')}${details.reason ? `: ${text('reason')}` : ''}`;
+    case 'revision-staged':
+    case 'revision-unstaged':
+      return text('name');
     case 'rollback-ended':
       return `by ${text('by')}`;
     case 'mesh-refused':

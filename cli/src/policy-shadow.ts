@@ -2,11 +2,13 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GitRefError, namedCommit } from '@dotline/control-plane/change-preview/git-snapshot';
 import type { CompiledMesh } from '@dotline/control-plane/compiled-mesh';
+import { withoutDocument } from '@dotline/policies/compiled-request-policy';
 import { ControlPlaneError } from '@dotline/runner/control-plane-client';
 import type { ShadowView } from '@dotline/topology-ui/api';
 import { parseRange } from './comparison-range.js';
 import { type CompileOptions, compileDirectory, compileState, nameOf } from './compile-state.js';
 import { openControlPlane } from './control-plane-access.js';
+import { operatorName } from './operator-name.js';
 import { readApi, UnavailableError } from './page-server-client.js';
 import { resolveAddress } from './resolve-address.js';
 
@@ -36,15 +38,15 @@ export async function startShadow(
 ): Promise<StartedShadow> {
   const { name, compiled } = await compiledState(state, options);
   const { mesh, edges, relations, commit } = compiled;
-  const staged = await withControlPlane(options, (client) =>
-    client.stage({ name, mesh, edges, relations, commit }),
-  );
+  const requestPolicies = compiled.requestPolicies.map(withoutDocument);
+  const content = { name, mesh, edges, requestPolicies, relations, commit, by: operatorName() };
+  const staged = await withControlPlane(options, (client) => client.stage(content));
   return { name, ...staged };
 }
 
 /** Ends the shadow; resolves with the revision that was judged, or `null`. @throws UnavailableError */
 export function stopShadow(options: MeshOptions): Promise<string | null> {
-  return withControlPlane(options, (client) => client.unstage());
+  return withControlPlane(options, (client) => client.unstage(operatorName()));
 }
 
 /** What the staged revision would have changed. @throws UnavailableError, ApiError */

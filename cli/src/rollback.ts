@@ -1,4 +1,3 @@
-import { hostname, userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ControlPlaneClient, ControlPlaneError } from '@dotline/runner/control-plane-client';
 import type { RevisionsView } from '@dotline/topology-ui/api';
@@ -6,6 +5,7 @@ import colours from 'picocolors';
 import type { Answer } from './commands.js';
 import { openControlPlane } from './control-plane-access.js';
 import { ExitCode } from './exit-code.js';
+import { operatorName } from './operator-name.js';
 import { readApi, UnavailableError } from './page-server-client.js';
 import { waitAnswer } from './wait.js';
 
@@ -76,11 +76,6 @@ export async function releaseAnswer(address: string, options: RollbackOptions): 
 
 const HELD_BACK =
   'What was live before is held back until the mesh directory changes, or dotline rollback --release.';
-
-/** The name that the audit log shows beside "operator": the caller's own word. */
-function operatorName(): string {
-  return `${userInfo().username}@${hostname()}`;
-}
 
 /** What the control plane says, or the answer when that is a refusal. */
 async function ask<T extends object>(

@@ -11,6 +11,9 @@ export type AuditAction =
   | 'revision-rolled-back'
   /** Somebody, or a change of the mesh directory, ended a rollback. */
   | 'rollback-ended'
+  /** An operator has sidecars judge a revision beside the live one, or ends that. */
+  | 'revision-staged'
+  | 'revision-unstaged'
   /** A rollout did not come to all sidecars, or went back from them. */
   | 'rollout-stopped'
   /** An operator paused, resumed, promoted or aborted a rollout in waves. */

@@ -179,7 +179,7 @@ describe('sidecars', () => {
   it('judge a staged revision through a restart and beside the next live ones, until it is taken back', async () => {
     const { mesh: content } = JSON.parse((await controlPlane.get('/v1/revision')).body);
     const relations = { needs: [], grants: [], baseline: [], refused: [] };
-    const body = { name: 'nobody calls', mesh: content, edges: [], relations };
+    const body = { name: 'nobody calls', mesh: content, edges: [], relations, by: 'ann' };
     const answer = await controlPlane.call('PUT', '/v1/shadow', body);
     const { revision: staged, ...progress } = JSON.parse(answer.body);
     expect(progress).toEqual({ live: await liveId(), judging: 2, concerned: 2, sidecars: 2 });
@@ -215,6 +215,13 @@ describe('sidecars', () => {
       body: JSON.stringify({ stopped: staged }),
     });
     await judge(false);
+    const audited = await eventually('the audit log', async () => {
+      const found = await pool.query(
+        "select action from control_plane.audit_log where action like 'revision-%staged' order by sequence",
+      );
+      return found.rows.length === 2 ? found.rows : undefined;
+    });
+    expect(audited).toEqual([{ action: 'revision-staged' }, { action: 'revision-unstaged' }]);
     expect((await controlPlane.call('PUT', '/v1/shadow', body, 'wrong')).status).toBe(401);
     const wrong = await controlPlane.call('PUT', '/v1/shadow', { ...body, edges: [{}] });
     expect(wrong).toMatchObject({ status: 400, body: expect.stringContaining('edges.0.') });

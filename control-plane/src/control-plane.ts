@@ -144,6 +144,7 @@ export class ControlPlane {
         return settled;
       },
       changed: () => this.#events.publish({ type: 'shadow' }),
+      audited: (event) => this.#audit.record(event),
       log,
     });
     this.#publisher = new MeshPublisher({

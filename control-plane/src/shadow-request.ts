@@ -1,6 +1,7 @@
 import type { Edge } from '@dotline/model/edge';
 import type { Mesh } from '@dotline/model/mesh';
 import { isPathTemplate } from '@dotline/model/path-template';
+import type { RequestPolicy } from '@dotline/model/request-policy';
 import { makeRevision, type Revision } from '@dotline/model/revision';
 import type { PolicyRelations } from '@dotline/policies/relations';
 import { MeshIndex, NotInCatalogError } from '@dotline/sidecar-config/mesh-index';
@@ -14,6 +15,10 @@ export interface ShadowRequest {
   readonly edges: readonly Edge[];
   readonly relations: PolicyRelations;
   readonly commit?: string | undefined;
+  /** They belong to the revision; the shadow does not judge by them. */
+  readonly requestPolicies?: readonly RequestPolicy[] | undefined;
+  /** Who stages it, by his own word. */
+  readonly by?: string | undefined;
 }
 
 const Name = z.string().min(1).max(80);
@@ -30,6 +35,10 @@ const Relations = z.array(z.looseObject({ operation: z.string() }));
 const Body = z.looseObject({
   name: z.string().min(1).max(200),
   commit: z.string().max(64).optional(),
+  by: z.string().max(200).optional(),
+  requestPolicies: z
+    .array(z.looseObject({ team: Name, hash: z.string(), rules: z.array(z.looseObject({})) }))
+    .optional(),
   mesh: z.looseObject({
     name: Name,
     trustDomain: z.string().min(1).max(255),
@@ -69,13 +78,13 @@ export function shadowRequest(body: unknown): ShadowRequest {
  * @throws ShadowError when it is one of another mesh, or speaks of what its own catalog does not hold
  */
 export function stagedRevision(request: ShadowRequest, live: Revision): Revision {
-  const { mesh, edges, commit } = request;
+  const { mesh, edges, commit, requestPolicies = [] } = request;
   for (const field of ['name', 'trustDomain'] as const) {
     if (mesh[field] === live.mesh[field]) continue;
     const message = `${field} is ${mesh[field]}, that of the live revision ${live.mesh[field]}: only a revision of the same mesh can be judged beside it`;
     throw new ShadowError(409, message);
   }
-  const content = { mesh, edges, createdAtMs: Date.now() };
+  const content = { mesh, edges, requestPolicies, createdAtMs: Date.now() };
   const revision = makeRevision({ ...content, ...(commit && { commit }) }, live);
   try {
     const index = new MeshIndex(revision);

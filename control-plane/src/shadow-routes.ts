@@ -4,6 +4,7 @@ import type { ShadowStage } from './shadow-stage.js';
 
 /** A mesh of 10,000 services. */
 const BODY_MAX = '64mb';
+const BY_MAX = 200;
 
 /** `PUT` and `DELETE /v1/shadow`; who may call is decided before. */
 export function shadowRoutes(stage: Pick<ShadowStage, 'start' | 'stop'>): Router {
@@ -11,8 +12,9 @@ export function shadowRoutes(stage: Pick<ShadowStage, 'start' | 'stop'>): Router
   router.put('/', express.json({ limit: BODY_MAX }), async (request, response) => {
     response.json(await stage.start(shadowRequest(request.body)));
   });
-  router.delete('/', async (_request, response) => {
-    response.json({ stopped: (await stage.stop()) ?? null });
+  router.delete('/', async ({ query: { by } }, response) => {
+    const name = typeof by === 'string' ? by.slice(0, BY_MAX) : undefined;
+    response.json({ stopped: (await stage.stop(name)) ?? null });
   });
   return router;
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Revision } from '@dotline/model/revision';
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import type { AuditEvent } from './audit-event.js';
 import type { StepOutcome } from './fleet.js';
 import { readInstances } from './instance-store.js';
 import type { LiveRevision } from './revision-store.js';
@@ -28,6 +29,7 @@ interface Parts {
   readonly place: (staged: Revision | undefined) => Promise<StepOutcome>;
   /** What is staged has become another. */
   readonly changed: () => void;
+  readonly audited: (event: AuditEvent) => void;
   readonly log: Logger;
 }
 
@@ -52,19 +54,22 @@ export class ShadowStage {
     const { name, relations } = request;
     const staged = { revision, relations, name, startedAtMs: Date.now() };
     await this.#inTurn(() => this.#stage(staged));
+    this.#audit('revision-staged', revision.id, request.by, name);
     this.parts.log.info({ staged: revision.id, name }, `revision ${revision.id} is staged`);
     const progress = await this.#progress(staged);
     return { revision: revision.id, live: this.#live().id, ...progress };
   }
 
   /** Returns the id of the revision that is no longer judged. @throws the error of PostgreSQL */
-  stop(): Promise<string | undefined> {
+  stop(by?: string): Promise<string | undefined> {
     return this.#inTurn(async () => {
       const stopped = await readStaged(this.parts.pool, this.#current);
       await clearStaged(this.parts.pool);
       await this.#take(undefined);
       this.parts.changed();
-      return stopped?.revision.id;
+      if (stopped === undefined) return undefined;
+      this.#audit('revision-unstaged', stopped.revision.id, by, stopped.name);
+      return stopped.revision.id;
     });
   }
 
@@ -114,6 +119,16 @@ export class ShadowStage {
       if (progress.judging === progress.concerned || Date.now() > untilMs) return progress;
       await sleep(LOOK_EVERY_MS);
     }
+  }
+
+  #audit(
+    action: 'revision-staged' | 'revision-unstaged',
+    revision: string,
+    by: string | undefined,
+    name: string,
+  ): void {
+    const actor = { kind: 'operator', name: by ?? 'unnamed' } as const;
+    this.parts.audited({ actor, action, subject: { revision }, details: { name } });
   }
 
   #live(): Revision {

@@ -73,8 +73,9 @@ export class ControlPlaneClient {
   }
 
   /** Ends that; resolves with the id of the revision that was judged, or `null`. */
-  async unstage(): Promise<string | null> {
-    const answer = await this.#call('DELETE', '/v1/shadow', { timeoutMs: STAGE_TIMEOUT_MS });
+  async unstage(by: string): Promise<string | null> {
+    const path = `/v1/shadow?${new URLSearchParams({ by })}`;
+    const answer = await this.#call('DELETE', path, { timeoutMs: STAGE_TIMEOUT_MS });
     return Unstaged.parse(answer).stopped;
   }
 
