@@ -1,5 +1,5 @@
 import type { Witness } from '@dotline/model/edge';
-import type { Explanation } from '@dotline/policies/explain';
+import type { Explanation, OperationExplanation } from '@dotline/policies/explain';
 import { describe, expect, it } from '@jest/globals';
 import { ExitCode } from './exit-code.js';
 import { explainAnswer } from './explain-answer.js';
@@ -48,10 +48,17 @@ describe('dotline explain', () => {
 
   it('says which rule has each request decided, and what comes of it when nobody can', () => {
     const decided = { operation: 'fare.get-estimate', fail: 'open', witness: grant } as const;
-    const operation = {
-      ...{ operation: 'fare.get-estimate', class: 'read', state: 'agreed', optional: false },
-      ...{ purposes: [], grantedTo: [], refusals: [], missing: [], decided },
-    } as const;
+    const operation: OperationExplanation = {
+      operation: 'fare.get-estimate',
+      class: 'read',
+      state: 'agreed',
+      optional: false,
+      purposes: [],
+      grantedTo: [],
+      refusals: [],
+      missing: [],
+      decided,
+    };
     const answer = { from: 'orders', to: 'fare', verdict: 'allowed', summary: 'yes' } as const;
     const { text } = explainAnswer({ ...answer, operations: [operation] });
     expect(text.split('\n').slice(-2)).toEqual([
