@@ -1,5 +1,7 @@
+import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { LimitExceeded, PermissionDenied } from 'envoy-control-plane-ts';
+import { NodeSchema } from 'envoy-control-plane-ts/gen/envoy/config/core/v3/base_pb';
 import type { AuditEvent } from './audit-event.js';
 import { RefusedSidecars } from './audit-refused-sidecars.js';
 
@@ -25,7 +27,7 @@ function refuse(id: string, error: PermissionDenied | LimitExceeded): void {
   refused.following({ streamRefused: () => void told++ }).streamRefused?.({
     method: '/delta',
     peer: { address: '127.0.0.1:5000', uris: ['spiffe://test.example/service/fare'] },
-    node: { id, cluster: 'pay' },
+    node: create(NodeSchema, { id, cluster: 'pay' }),
     error,
   });
 }

@@ -107,6 +107,13 @@ describe('a rollback', () => {
     expect(back.revision.id).toBe(b);
   });
 
+  it('is given up when it cannot begin in time', async () => {
+    const [, b] = [await publish('a'), await publish('b')];
+    const late = live.rollBack(undefined, { ...ADA, notAfterMs: Date.now() - 1 });
+    await expect(late).rejects.toThrow('nothing is rolled back');
+    expect((await readLiveRevision(pool))?.revision.id).toBe(b);
+  });
+
   it('brings a revision back to where the checkout is now', async () => {
     await publish('a');
     await live.publish(compiled('b', undefined, '/elsewhere'), never);

@@ -18,6 +18,7 @@ import {
   unpinned,
 } from './revision-store.js';
 import { type RollbackOrder, releaseRollback, rollBackRevision } from './rollback.js';
+import { RollbackError } from './rollback-error.js';
 
 /**
  * The revision that is enforced now. PostgreSQL has the truth; this process keeps a copy, so that
@@ -100,6 +101,10 @@ export class LiveMesh {
    */
   rollBack(target: string | undefined, order: RollbackOrder): Promise<LiveRevision> {
     return this.#inTurn(async () => {
+      if (Date.now() > (order.notAfterMs ?? Number.POSITIVE_INFINITY)) {
+        const message = 'a change before it waits for PostgreSQL: nothing is rolled back';
+        throw new RollbackError('conflict', message);
+      }
       const live = await rollBackRevision(this.pool, target, order);
       this.#set(live);
       const { fromId } = live.rollback ?? {};

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import type { LiveRevision } from './revision-store.js';
 import { edgesOfEndedRules, type RollbackOrder } from './rollback.js';
 
+/** Well within what callers wait for an answer. */
+const TURN_MS_MAX = 10_000;
 const Name = z.string().max(200);
 
 /** Body of `POST /v1/rollback`: without a revision, to the one before. */
@@ -44,7 +46,8 @@ export async function answerRollback(
   { rollBack }: RollbackParts,
   { revision: target, reason, by }: z.infer<typeof RollbackCall>,
 ): Promise<RollbackAnswer> {
-  const live = await rollBack(target, { actor: { kind: 'operator', name: by }, reason });
+  const actor = { kind: 'operator', name: by } as const;
+  const live = await rollBack(target, { actor, reason, notAfterMs: Date.now() + TURN_MS_MAX });
   return {
     revision: live.revision.id,
     from: live.rollback?.fromId ?? '',

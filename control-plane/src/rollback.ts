@@ -23,6 +23,8 @@ export interface RollbackOrder {
   readonly reason: string;
   /** Roll back only while this revision is live: the order is about no other. */
   readonly onlyFrom?: string;
+  /** Do nothing when it cannot begin by then: nobody waits for it any more. Since the epoch. */
+  readonly notAfterMs?: number;
 }
 
 /**

@@ -23,6 +23,8 @@ const Released = z.object({ released: z.boolean(), revision: z.string() });
 const Ordered = z.object({ revision: z.string().nullable() });
 const Kept = z.object({ id: z.string() });
 const REQUEST_TIMEOUT_MS = 5000;
+/** Another change may have its turn before. */
+const ROLLBACK_TIMEOUT_MS = 30_000;
 /** A mesh that is read anew may take some seconds. */
 const RELEASE_TIMEOUT_MS = 60_000;
 /** Sidecars are given what they judge by, and waited for. */
@@ -90,7 +92,8 @@ export class ControlPlaneClient {
     readonly reason?: string;
     readonly by: string;
   }): Promise<z.infer<typeof RolledBack>> {
-    return RolledBack.parse(await this.#call('POST', '/v1/rollback', { body: order }));
+    const options = { body: order, timeoutMs: ROLLBACK_TIMEOUT_MS };
+    return RolledBack.parse(await this.#call('POST', '/v1/rollback', options));
   }
 
   /** Ends a rollback; the answer comes when the mesh directory has been read again. */
