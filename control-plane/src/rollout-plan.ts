@@ -239,10 +239,14 @@ function operationForms({ mesh, edges }: Revision): Set<string> {
     edges.flatMap(({ id, operations: agreed }) =>
       agreed.map(({ operation }) => {
         const form = operations.get(operation);
-        return `${id} ${operation} ${form?.method} ${form?.path}`;
+        return `${id} ${operation} ${form && formOf(form)}`;
       }),
     ),
   );
+}
+
+function formOf({ method, host = '', path }: Operation): string {
+  return `${method} ${host}${path}`;
 }
 
 function operationsOf({ services }: Mesh): Map<string, Operation> {
@@ -261,9 +265,9 @@ function operationsOf({ services }: Mesh): Map<string, Operation> {
 function unionOf(before: Revision, after: Revision): Revision {
   const now = operationsOf(after.mesh);
   const reformed = new Set(
-    [...operationsOf(before.mesh).values()].flatMap(({ id, method, path }) => {
-      const other = now.get(id);
-      return other && (other.method !== method || other.path !== path) ? [id] : [];
+    [...operationsOf(before.mesh).values()].flatMap((operation) => {
+      const other = now.get(operation.id);
+      return other && formOf(other) !== formOf(operation) ? [operation.id] : [];
     }),
   );
   const named = (id: string) => (reformed.has(id) ? `${id}@${before.id}` : id);

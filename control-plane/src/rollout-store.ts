@@ -82,7 +82,9 @@ export async function endRollout(
 ): Promise<void> {
   await inTransaction(pool, async (client) => {
     const { rows } = await client.query<{ revision_id: string }>(
-      `update control_plane.rollouts set state = $2, failure = $3
+      // Whom it watched was for the SLO evaluator, and may be many names.
+      `update control_plane.rollouts
+          set state = $2, failure = $3, progress = progress || '{"instances": [], "services": []}'
         where id = $1 and coalesce(state, 'running') = 'running'
         returning revision_id`,
       [rolloutId, state, failure === undefined ? null : JSON.stringify(failure)],

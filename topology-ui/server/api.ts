@@ -178,7 +178,7 @@ export interface EnforcementView {
   /** How many sidecars the revision touches. */
   readonly touched: number;
   readonly lagging: readonly LaggingSidecar[];
-  /** Its way in waves, or where it was stopped; `null` when it goes or went to all at once. */
+  /** Its way in waves, or where it was stopped, or that of the one that it waits for; `null` without any. */
   readonly rollout: RolloutView | null;
   /** What is wrong in the mesh directory, so that it becomes no revision. */
   readonly problems: readonly Problem[];

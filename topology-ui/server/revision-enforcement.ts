@@ -64,12 +64,16 @@ export class RevisionEnforcement {
       if (held !== null) return { ...view, state: 'rolled-back', rollout: held };
     }
     const own = waves?.rolloutId === rollout.rolloutId ? rolloutView(waves) : null;
+    // A revision waits until the one before it has come through its waves.
+    const present = own ?? (waves?.state === 'running' ? rolloutView(waves) : null);
     if (rollout.state === 'rolled-back') return { ...view, state: 'rolled-back', rollout: own };
     if (!rollout.isLive && rollout.state !== 'running') {
       return { ...view, state: rollout.isEnforced ? 'enforced' : 'superseded' };
     }
     // The structure may be a moment behind.
-    if (current.live?.rolloutId !== rollout.rolloutId) return { ...view, state: 'pending' };
+    if (current.live?.rolloutId !== rollout.rolloutId) {
+      return { ...view, state: 'pending', rollout: present };
+    }
     const services = await this.#touchedBy(rollout, current);
     const touched = sidecarDetails(current).filter(
       ({ service }) => services === 'all' || services.has(service),
@@ -81,7 +85,7 @@ export class RevisionEnforcement {
       state: lagging.length === 0 && rollout.state !== 'running' ? 'enforced' : 'pending',
       touched: touched.length,
       lagging,
-      rollout: own,
+      rollout: present,
     };
   }
 
