@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,6 +55,31 @@ describe('loadMesh', () => {
     expect(mesh.services[1]).toMatchObject({ stage: 'development', router: true });
     expect(mesh.services[1]?.operations[0]?.purposes).toEqual(['support']);
     expect(mesh.services[0]).toMatchObject({ stage: 'production', router: false });
+  });
+
+  it('reads how a revision comes to the sidecars; all at once when nothing says so', async () => {
+    expect((await loadMesh(directory)).rollout).toBeUndefined();
+    const file = join(directory, 'mesh.yaml');
+    const mesh = await readFile(file, 'utf8');
+    await writeFile(
+      file,
+      `${mesh}rollout: { strategy: progressive, canaries: 10%, cell: cell-1 }\n`,
+    );
+    expect((await loadMesh(directory)).rollout).toMatchObject({
+      strategy: 'progressive',
+      canaries: '10%',
+      waves: ['canary', 'cell', 'all'],
+      cell: 'cell-1',
+      holdMs: 10_000,
+      removals: 'in-waves',
+      withoutSignal: 'stop',
+    });
+    await writeFile(file, `${mesh}rollout:\n  strategy: progressive\n  cell: cell-9\n`);
+    expect(await problems()).toEqual([
+      expect.stringMatching(/^mesh\.yaml:\d+: unknown cell cell-9/),
+    ]);
+    await writeFile(file, `${mesh}rollout: { waves: [cell, canary, all] }\n`);
+    expect((await problems())[0]).toContain('end with all');
   });
 
   it('reads a mesh directory into the catalog', async () => {
