@@ -8,6 +8,7 @@ const house = {
   'platform-process': [],
   'envoy-control-plane-ts': [],
   policies: ['model'],
+  'network-policy': ['model', 'policies'],
   // Of `policies` only its tests: they compare what sidecars do with what policies say.
   'sidecar-config': ['model', 'envoy-control-plane-ts', 'policies'],
   'control-plane': [
@@ -37,6 +38,7 @@ const house = {
     'policies',
     'control-plane',
     'mesh-repository',
+    'network-policy',
     'runner',
     'topology-ui',
   ],
