@@ -35,6 +35,7 @@ export function publishedDetails(
   };
   return {
     previous: before?.id,
+    author: after.commit === undefined ? undefined : authors.get(after.commit),
     services: after.mesh.services.length,
     edges: after.edges.length,
     edgesAdded: added.length,

@@ -19,6 +19,7 @@ import {
 } from 'envoy-control-plane-ts/gen/envoy/service/discovery/v3/discovery_pb';
 import { execa } from 'execa';
 import pg from 'pg';
+import { readLatestAudit } from './audit-store.js';
 import { readInstances } from './instance-store.js';
 import { readMeshProblems } from './mesh-error-store.js';
 import { compareProxy } from './proxy-diff/compare-proxy.js';
@@ -271,6 +272,15 @@ describe('a sidecar that says it is one of another service', () => {
       audit: 'sidecar-refused',
       peer: { uris: ['spiffe://hello.example/service/visitor'] },
       claimed: { node: 'greeter-1', cluster: 'greeter' },
+    });
+    const entry = await eventually('the entry of the audit log', async () => {
+      const entries = await readLatestAudit(pool, 100);
+      return entries.find(({ action }) => action === 'sidecar-refused');
+    });
+    expect(entry).toMatchObject({
+      actor: { kind: 'sidecar', name: 'spiffe://hello.example/service/visitor' },
+      subject: { instance: 'greeter-1' },
+      details: { claimedService: 'greeter' },
     });
     expect(await controlPlane.metric('dotline_xds_refused_total')).toBe(1);
     expect(await controlPlane.metric('dotline_xds_waiting_streams')).toBe(0);
