@@ -173,10 +173,6 @@ describe('a mesh with records', () => {
       'visitor → greeter.rename (never seen)',
     );
     expect(await git('status', '--porcelain')).toBe(status);
-    expect(await policy('prune', '--days', '7', '--branch', 'less')).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('there is a branch less already'),
-    });
   });
 
   it('policy suggest writes rules for what was denied, which pass policy check in a copy', async () => {
@@ -199,8 +195,6 @@ describe('a mesh with records', () => {
       expect(stdout).toContain('greeter → visitor GET /v1/guests, 1 request');
       const checked = await hello.dotline('policy', 'check', '--mesh', copy);
       expect([checked.code, checked.stdout]).toEqual([0, expect.stringContaining('0 errors')]);
-      const formatted = await hello.dotline('policy', 'fmt', '--check', '--mesh', copy);
-      expect(formatted).toMatchObject({ code: 0 });
     } finally {
       await rm(copy, { recursive: true, force: true });
       await git('checkout', '-q', 'main');

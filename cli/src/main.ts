@@ -246,8 +246,9 @@ command(
     const { policyDiffAnswer } = await import('./policy-diff-answer.js');
     const opa = await ensureBinary(opaSource);
     const result = await policyDiff(sides, { ...options, opaPath: opa.path });
-    const { keepPreview } = await import('./preview-page.js');
-    const page = options.page ? await keepPreview(result, options) : null;
+    const page = options.page
+      ? await (await import('./preview-page.js')).keepPreview(result, options)
+      : null;
     show(options, policyDiffAnswer(result, options.markdown ? 'markdown' : 'text', page));
   });
 

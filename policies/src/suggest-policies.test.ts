@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { CompileFixture } from './compile-fixture.js';
 import { type CompiledPolicies, PolicyCompiler } from './compile-policies.js';
+import { formatPolicies } from './format-policies.js';
 import { meshOf, POLICIES } from './mesh-fixture.js';
 import { Opa } from './opa.js';
 import { ruleTexts } from './prune-rule-text.js';
@@ -127,6 +128,15 @@ grants contains {"operation": operation, "caller": {"service": "promotions"}} if
 }
 `,
     );
+    const directory = await fixture.folder({
+      ...{ ...POLICIES, ...Object.fromEntries(suggestion.files) },
+      'mesh.yaml': '',
+    });
+    const { changed } = await formatPolicies(directory, {
+      opaPath: fixture.opaPath,
+      checkOnly: true,
+    });
+    expect(changed.filter((file) => file.includes('suggested'))).toEqual([]);
     const after = await withSuggestion(suggestion);
     expect(pairsOf(after).filter((pair) => !pairsOf(before).includes(pair))).toEqual([
       'orders fare.get-estimate',
@@ -139,15 +149,17 @@ grants contains {"operation": operation, "caller": {"service": "promotions"}} if
     ]);
   });
 
-  it('are not made up for what is no operation', async () => {
+  it('are not made up for what is no operation, and narrow nothing while records are too short', async () => {
     const denied = deniedOf({
       'orders POST fare/estimate': 3,
       'orders GET fare/estimates': 2,
       'stranger GET fare/estimate': 1,
       'orders GET nowhere/estimate': 1,
     });
-    const { rules, unmatched } = await suggest({ denied });
-    expect(rules.filter(({ replaces }) => replaces.length === 0)).toEqual([]);
+    const usage = usageOf(pairsOf(before), NOW_MS - DAY_MS);
+    const { rules, unmatched, notNarrowed } = await suggest({ denied, usage });
+    expect(rules).toEqual([]);
+    expect(notNarrowed).not.toBeNull();
     expect(unmatched.map(({ why }) => why)).toEqual([
       'fare offers no POST /estimate',
       'fare offers no GET /estimates',
@@ -185,12 +197,6 @@ grants contains {"operation": operation, "caller": {"service": "promotions"}} if
       replaced[file] = withoutRules(text, rules);
     }
     expect(pairsOf(await withSuggestion(suggestion, replaced))).toEqual(used);
-  });
-
-  it('narrow nothing while records are shorter than the window', async () => {
-    const suggestion = await suggest({ usage: usageOf([], NOW_MS - DAY_MS) });
-    expect(suggestion.rules).toEqual([]);
-    expect(suggestion.notNarrowed).not.toBeNull();
   });
 
   it('are those of one team when that is asked for, in a file with a name of its own', async () => {
