@@ -6,7 +6,7 @@ export interface OperationVerdicts {
   readonly callee: string;
   /** Operation id; `denied` for requests that are no operation of either revision. */
   readonly operation: string;
-  /** All that were judged, also those for which nothing would change. */
+  /** All that a caller's sidecar judged, also those for which nothing would change, and others that would. */
   readonly requests: number;
   readonly wouldBeDenied: number;
   readonly wouldBeAllowed: number;
@@ -15,13 +15,14 @@ export interface OperationVerdicts {
 }
 
 const ROWS_MAX = 50_000;
-/** Longer than a request may take, so that both of its records are read or none counts. */
+/** Longer than a request may take: one that began before is no request of the time after. */
 const REQUEST_SECONDS_MAX = 60;
 
 /**
  * Verdicts since a moment, one for each request, whichever sidecars reported it: it is allowed where all
  * of them allow it, and would be where all of them would. A request that its caller's sidecar denies has
- * one report, one that arrives has two, and a retried one more.
+ * one report, one that arrives has two, and a retried one more. Most callees say what their callers'
+ * sidecars say, so that only the reports of callees that change or deny something are joined.
  * @throws ClickHouseError, or the connection's error
  */
 export async function shadowVerdicts(
@@ -31,20 +32,38 @@ export async function shadowVerdicts(
 ): Promise<OperationVerdicts[]> {
   const result = await client.query({
     query: `
+      WITH fromUnixTimestamp64Milli({since:Int64}) AS since,
+      at_callee AS (
+        SELECT caller, callee, request_id, min(time) AS at, any(operation) AS operation,
+          max(live = 'denied') AS denied, max(staged = 'denied') AS would_be_denied
+        FROM dotline.shadow_verdicts
+        WHERE staged_revision = {staged:String} AND time >= since AND request_id != ''
+          AND reporter = 'destination' AND (live = 'denied' OR staged = 'denied')
+        GROUP BY caller, callee, request_id
+      )
       SELECT caller, callee, operation, count() AS requests,
         countIf(NOT denied AND would_be_denied) AS wouldBeDenied,
         countIf(denied AND NOT would_be_denied) AS wouldBeAllowed,
         toUnixTimestamp64Milli(max(at)) AS lastMs
       FROM (
-        SELECT verdict.caller AS caller, verdict.callee AS callee, min(verdict.time) AS at,
-          if(request_id = '', concat(instance, toString(verdict.time)), request_id) AS request,
-          min((verdict.operation = 'denied', verdict.operation)).2 AS operation,
-          max(verdict.live = 'denied') AS denied, max(verdict.staged = 'denied') AS would_be_denied
-        FROM dotline.shadow_verdicts AS verdict
-        WHERE staged_revision = {staged:String}
-          AND verdict.time >= fromUnixTimestamp64Milli({since:Int64}) - INTERVAL ${REQUEST_SECONDS_MAX} SECOND
-        GROUP BY caller, callee, request
-        HAVING at >= fromUnixTimestamp64Milli({since:Int64})
+        SELECT source.caller AS caller, source.callee AS callee, source.operation AS operation,
+          source.time AS at,
+          source.live = 'denied' OR at_callee.denied AS denied,
+          source.staged = 'denied' OR at_callee.would_be_denied AS would_be_denied
+        FROM dotline.shadow_verdicts AS source
+        LEFT JOIN at_callee ON at_callee.request_id = source.request_id
+          AND at_callee.caller = source.caller AND at_callee.callee = source.callee
+        WHERE source.staged_revision = {staged:String} AND source.reporter = 'source'
+          AND source.time >= since
+        UNION ALL
+        SELECT caller, callee, operation, at, denied, would_be_denied
+        FROM at_callee
+        WHERE (caller, callee, request_id) NOT IN (
+          SELECT caller, callee, request_id FROM dotline.shadow_verdicts
+          WHERE staged_revision = {staged:String} AND reporter = 'source'
+            AND time >= since - INTERVAL ${REQUEST_SECONDS_MAX} SECOND
+            AND request_id IN (SELECT request_id FROM at_callee)
+        )
       )
       GROUP BY caller, callee, operation
       ORDER BY wouldBeDenied DESC, wouldBeAllowed DESC, caller, callee, operation

@@ -4,6 +4,9 @@ import { MeshIndex } from './mesh-index.js';
 import { byPrecedence } from './operation-order.js';
 import { type Answer, type Judgement, judgements } from './shadow-judgement.js';
 
+/** The latest of each live revision. */
+const known = new WeakMap<Revision, Shadow>();
+
 /**
  * A staged revision beside the live one: what it would decide about each request. Nothing of it is
  * enforced. Only pairs of services about which the two differ are judged; of all others the answer is
@@ -15,7 +18,16 @@ export class Shadow {
   readonly #judgedCallees = new Set<string>();
   readonly #sameOperations = new Map<string, boolean>();
 
-  constructor(
+  /** The same for the same two revisions: sidecars are made again far more often than they change. */
+  static of(live: MeshIndex, staged: Revision): Shadow {
+    const before = known.get(live.revision);
+    if (before?.staged.revision === staged) return before;
+    const shadow = new Shadow(live, staged);
+    known.set(live.revision, shadow);
+    return shadow;
+  }
+
+  private constructor(
     private readonly live: MeshIndex,
     staged: Revision,
   ) {
@@ -78,7 +90,7 @@ export class Shadow {
  * @throws NotInCatalogError when an edge speaks of an operation that its own catalog does not hold
  */
 export function shadowedServices(live: Revision, staged: Revision): Shadow['services'] {
-  return new Shadow(new MeshIndex(live), staged).services;
+  return Shadow.of(new MeshIndex(live), staged).services;
 }
 
 function edgeOf(index: MeshIndex, caller: string, callee: string) {

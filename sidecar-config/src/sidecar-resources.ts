@@ -84,7 +84,7 @@ export function meshResources(input: MeshInput): (instance: Instance) => Sidecar
   const { trustDomain } = input.revision.mesh;
   const { tracedPercent = 100, kept = new KeptParts(), telemetry } = input;
   const { listeners, pieces } = kept;
-  const shadow = input.staged && new Shadow(index, input.staged);
+  const shadow = input.staged && Shadow.of(index, input.staged);
   // Only what a staged revision decides otherwise depends on it.
   const beside = (judges: boolean | undefined) => (judges ? [input.staged?.id] : []);
 

@@ -15,8 +15,10 @@ import type { StructureFeed } from './structure-feed.js';
 
 /** As long as verdicts are kept. */
 const WINDOW_MS_MAX = 7 * 86_400_000;
+/** Every page asks again and again, and reports of requests are joined. */
+const VERDICTS_KEPT_MS = 3_000;
 
-/** What the staged revision would change; at most one reading a second, however many pages ask. */
+/** What the staged revision would change; read at most every few seconds, however many pages ask. */
 export function shadowRoutes(
   database: pg.Pool,
   structure: StructureFeed,
@@ -24,6 +26,7 @@ export function shadowRoutes(
 ): Router {
   const router = Router();
   const kept = new ShortCache();
+  const verdicts = new ShortCache(VERDICTS_KEPT_MS);
   let known: StagedRevision | undefined;
   const staged = async () => {
     known = await readStaged(database, known);
@@ -45,8 +48,8 @@ export function shadowRoutes(
       shadow:
         shadow === undefined
           ? null
-          : await kept
-              .get(`verdicts ${windowMs} ${shadow.startedAtMs}`, () =>
+          : await verdicts
+              .get(`${windowMs} ${shadow.startedAtMs} ${live.rolloutId}`, () =>
                 runningShadow({ ...current, live }, shadow, sinceMs, clickhouse),
               )
               .catch((error: unknown) => {

@@ -33,7 +33,8 @@ const REVISION = /^[0-9a-f]{12}$/;
  * Reads the attribute: `<live> <staged> <staged revision> <operation>` of the caller's side; `<live>
  * <staged> <policy>` of the callee's, whose policies end in `@<staged revision>`, those that let a
  * request in (`edge`) too.
- * @returns `undefined` when nothing is staged that concerns the request, or both sides deny
+ * @returns `undefined` when nothing is staged that concerns the request, and for what a callee lets in by
+ * both: it changes nothing of what the caller's side says
  */
 export function shadowVerdict(
   text: string | undefined,
@@ -43,6 +44,7 @@ export function shadowVerdict(
   if (text === undefined || text === '-') return undefined;
   const [live = '', staged = '', rule = '', operation = ''] = text.split(' ');
   if (!isDecision(live) || !isDecision(staged)) return undefined;
+  if (reporter === 'destination' && live === 'allowed' && staged === 'allowed') return undefined;
   const stagedRevision = reporter === 'source' ? rule : partOf(rule) || partOf(edge);
   if (!REVISION.test(stagedRevision)) return undefined;
   return { stagedRevision, live, staged, operation: operation === '-' ? '' : operation };
