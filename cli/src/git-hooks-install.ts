@@ -22,7 +22,12 @@ export async function installHooks(repository: string, options: InstallOptions):
     folder: options.folder,
     for: options.for,
   });
-  await writeHooks(found.hooksFolder, { dotline: DOTLINE, args, checkout: found.checkout });
+  await writeHooks(found.hooksFolder, {
+    dotline: DOTLINE,
+    args,
+    branch: found.branch,
+    checkout: found.checkout,
+  });
   console.log(`${found.hooksFolder} checks what is pushed to ${found.branch}.`);
   if (mesh === undefined && options.address === undefined) {
     console.log('Pushers are not told when it is enforced: name the page server with --address.');

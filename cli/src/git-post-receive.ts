@@ -1,6 +1,4 @@
 import { bringToCommit, CheckoutError } from '@dotline/control-plane/mesh-source/bring-to-commit';
-import { endCheckout } from '@dotline/control-plane/mesh-source/checkout-lock';
-import { notePusher } from '@dotline/control-plane/mesh-source/pusher-note';
 import { fetchInto } from '@dotline/mesh-repository/mesh-checkout';
 import { isLive } from '@dotline/mesh-repository/ref-update';
 import { ExitCode } from './exit-code.js';
@@ -10,14 +8,9 @@ import { tellEnforcement } from './push-enforcement.js';
 
 /** Git's `post-receive`: brings what was pushed into the mesh directory, and tells how it is enforced. */
 export async function postReceive(options: HookOptions): Promise<ExitCode> {
-  const { mesh, updates, pusher, isOwnCheckout } = await openHook(options);
+  const { mesh, updates, isOwnCheckout } = await openHook(options);
   const commit = updates.find((update) => isLive(mesh, update))?.after;
   if (commit === undefined) return ExitCode.ok;
-  try {
-    await notePusher(mesh.gitFolder, commit, pusher);
-  } finally {
-    if (isOwnCheckout && options.mesh !== undefined) await endCheckout(options.mesh);
-  }
   if (!isOwnCheckout && options.mesh !== undefined) {
     await fetchInto(options.mesh, mesh);
     try {

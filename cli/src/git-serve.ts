@@ -65,7 +65,7 @@ export async function gitServe(options: ServeOptions): Promise<void> {
     for: options.for,
     ...(address === undefined ? {} : { address }),
   });
-  await writeHooks(hooksFolder, { dotline: DOTLINE, args, checkout: directory });
+  await writeHooks(hooksFolder, { dotline: DOTLINE, args, branch, checkout: directory });
   const byHand = [...(await changedByHand(directory))];
   if (byHand.length > 0) {
     const more = byHand.length > NAMED_MAX ? ` and ${byHand.length - NAMED_MAX} more` : '';

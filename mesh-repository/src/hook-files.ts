@@ -1,6 +1,8 @@
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkoutLockPath } from '@dotline/control-plane/mesh-source/checkout-lock';
+import { PUSHERS_REF } from '@dotline/control-plane/mesh-source/pusher-note';
 import writeFileAtomic from 'write-file-atomic';
 import { RepositoryError } from './repository-error.js';
 
@@ -13,6 +15,8 @@ export interface HookCommand {
   readonly dotline: readonly string[];
   /** What `pre-receive` and `post-receive` are told about their mesh. */
   readonly args: readonly string[];
+  /** The live branch. */
+  readonly branch: string;
   /** The mesh directory whose checkout takes what is pushed, when the repository is its own. */
   readonly checkout: string | undefined;
 }
@@ -23,21 +27,50 @@ export interface HookCommand {
  */
 export async function writeHooks(folder: string, command: HookCommand): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const call = (hook: string) => [...command.dotline, 'git', hook, ...command.args];
-  const hooks = new Map([
-    ['pre-receive', call('pre-receive')],
-    ['post-receive', call('post-receive')],
-  ]);
-  if (command.checkout !== undefined) {
-    const script = fileURLToPath(new URL('./push-to-checkout.js', import.meta.url));
-    hooks.set('push-to-checkout', [process.execPath, script, command.checkout]);
-  }
+  const hooks = hooksOf(command);
   for (const name of hooks.keys()) await refuseForeign(join(folder, name), name);
-  for (const [name, words] of hooks) {
+  for (const [name, lines] of hooks) {
     const path = join(folder, name);
-    await writeFileAtomic(path, `#!/bin/sh\n${MARK}\nexec ${words.map(quoted).join(' ')} "$@"\n`);
+    await writeFileAtomic(path, `${['#!/bin/sh', MARK, ...lines].join('\n')}\n`);
     await chmod(path, 0o755);
   }
+}
+
+/** The lines of each hook, for a shell. */
+function hooksOf(command: HookCommand): Map<string, string[]> {
+  const { dotline, args, checkout } = command;
+  const call = (...words: readonly string[]) => `exec ${words.map(quoted).join(' ')} "$@"`;
+  const hooks = new Map([
+    ['pre-receive', [call(...dotline, 'git', 'pre-receive', ...args)]],
+    ['update', notePusher(command)],
+    ['post-receive', [call(...dotline, 'git', 'post-receive', ...args)]],
+  ]);
+  if (checkout !== undefined) {
+    const script = fileURLToPath(new URL('./push-to-checkout.js', import.meta.url));
+    hooks.set('push-to-checkout', [call(process.execPath, script, checkout)]);
+    // The branch has moved: the mesh directory may be read, before the command has even started.
+    hooks.get('post-receive')?.unshift(`rm -f ${quoted(checkoutLockPath(checkout))}`);
+  }
+  return hooks;
+}
+
+/**
+ * Notes who pushed before the branch moves, so that whoever finds the new commit finds the note. Whom it
+ * names is the rule of `pusherFrom`.
+ */
+function notePusher({ branch, checkout }: HookCommand): string[] {
+  const author = '-c user.name=dotline -c user.email=dotline@localhost';
+  const pusher = `"\${REMOTE_USER:-\${DOTLINE_PUSHER:-$(id -un)}}"`;
+  // Of a checkout it is the branch that it is on at the moment.
+  const live =
+    checkout === undefined
+      ? quoted(`refs/heads/${branch}`)
+      : `"$(env -u GIT_DIR git -C ${quoted(checkout)} symbolic-ref HEAD)"`;
+  return [
+    `[ "$1" = ${live} ] || exit 0`,
+    `git ${author} notes --ref=${PUSHERS_REF} add --force -m ${pusher} "$3" >&2`,
+    'exit 0',
+  ];
 }
 
 async function refuseForeign(path: string, name: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { appendFile, mkdir, realpath } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { PUSHERS_REF } from '@dotline/control-plane/mesh-source/pusher-note';
 import { execa } from 'execa';
 import type { MeshBranch } from './mesh-branch.js';
 import { RepositoryError } from './repository-error.js';
@@ -106,11 +107,13 @@ export async function isCheckoutOf(meshDirectory: string, gitFolder: string): Pr
 }
 
 /**
- * Fetches a branch of another repository into that of a mesh directory; the directory stays as it is.
+ * Fetches a branch of another repository, and who pushed to it, into the repository of a mesh directory;
+ * the directory stays as it is.
  * @throws RepositoryError
  */
 export async function fetchInto(meshDirectory: string, from: MeshBranch): Promise<void> {
-  await must(meshDirectory, ['fetch', '--quiet', '--no-tags', from.gitFolder, from.branch]);
+  const notes = `+${PUSHERS_REF}*:${PUSHERS_REF}*`;
+  await must(meshDirectory, ['fetch', '--quiet', '--no-tags', from.gitFolder, from.branch, notes]);
 }
 
 /** A running mesh keeps its state in `.dotline/`, which is no content. */

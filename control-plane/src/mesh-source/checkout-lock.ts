@@ -11,7 +11,7 @@ const LOOK_EVERY_MS = 20;
  * read, so that its files and the commit that they belong to change at once.
  */
 export async function beginCheckout(meshDirectory: string): Promise<void> {
-  const path = lockPath(meshDirectory);
+  const path = checkoutLockPath(meshDirectory);
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   for (;;) {
     try {
@@ -27,12 +27,12 @@ export async function beginCheckout(meshDirectory: string): Promise<void> {
 
 /** The mesh directory may be read again; also for a checkout that another process began. */
 export async function endCheckout(meshDirectory: string): Promise<void> {
-  await rm(lockPath(meshDirectory), { force: true });
+  await rm(checkoutLockPath(meshDirectory), { force: true });
 }
 
 /** Resolves when the mesh directory is not between two commits. */
 export async function untilCheckedOut(meshDirectory: string): Promise<void> {
-  const path = lockPath(meshDirectory);
+  const path = checkoutLockPath(meshDirectory);
   while ((await isStale(path)) === false) await sleep(LOOK_EVERY_MS);
 }
 
@@ -42,6 +42,7 @@ async function isStale(path: string): Promise<boolean | undefined> {
   return found && Date.now() - found.mtimeMs > STALE_MS;
 }
 
-function lockPath(meshDirectory: string): string {
+/** The file that is there while a mesh directory is between two commits. */
+export function checkoutLockPath(meshDirectory: string): string {
   return join(meshDirectory, '.dotline', 'checkout.lock');
 }
