@@ -15,8 +15,9 @@ export interface Pod {
   readonly name: string;
   readonly namespace: string;
   readonly labels: Labels;
-  readonly namedPorts: readonly {
-    readonly name: string;
+  /** What its containers say that they listen on. */
+  readonly ports: readonly {
+    readonly name: string | undefined;
     readonly port: number;
     readonly protocol: Protocol;
   }[];

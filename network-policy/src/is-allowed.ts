@@ -104,7 +104,7 @@ function matchesPort(rule: PortRule, { protocol, port }: TargetPort, target: Pee
     return rule.port <= port && port <= (rule.endPort ?? rule.port);
   return (
     target.kind === 'pod' &&
-    target.pod.namedPorts.some(
+    target.pod.ports.some(
       (named) => named.name === rule.port && named.protocol === protocol && named.port === port,
     )
   );

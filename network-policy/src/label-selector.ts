@@ -17,13 +17,13 @@ export interface LabelSelector {
 export function selects(selector: LabelSelector, labels: Labels): boolean {
   const { matchLabels, matchExpressions } = selector;
   return (
-    Object.entries(matchLabels).every(([key, value]) => valueOf(labels, key) === value) &&
+    Object.entries(matchLabels).every(([key, value]) => labelOf(labels, key) === value) &&
     matchExpressions.every((requirement) => holds(requirement, labels))
   );
 }
 
 function holds(requirement: LabelRequirement, labels: Labels): boolean {
-  const value = valueOf(labels, requirement.key);
+  const value = labelOf(labels, requirement.key);
   switch (requirement.operator) {
     case 'In':
       return value !== undefined && requirement.values.includes(value);
@@ -37,6 +37,6 @@ function holds(requirement: LabelRequirement, labels: Labels): boolean {
 }
 
 /** Labels may be named as what every object of JavaScript has. */
-function valueOf(labels: Labels, key: string): string | undefined {
+function labelOf(labels: Labels, key: string): string | undefined {
   return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
