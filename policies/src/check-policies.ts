@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { loadMesh } from '@dotline/model/load-mesh';
 import type { Mesh } from '@dotline/model/mesh';
 import { MeshError, type Problem } from '@dotline/model/mesh-error';
+import { unverifiableTokens } from './check-tokens.js';
 import { type CompiledPolicies, PolicyCompiler } from './compile-policies.js';
 import { describeFinding } from './finding.js';
 import { type PolicyUnit, readPolicyUnits } from './policy-unit.js';
@@ -22,6 +23,7 @@ export type PolicyCheck =
   | 'guardrail-refused'
   | 'expiry'
   | 'title'
+  | 'token'
   | 'test'
   | 'coverage';
 
@@ -78,7 +80,10 @@ export async function checkPolicies(
   const remarks =
     'problems' in compiled
       ? compiled.problems.map(brokenMesh)
-      : remarksOnCompiled(mesh.result, compiled.result, options.nowMs);
+      : [
+          ...remarksOnCompiled(mesh.result, compiled.result, options.nowMs),
+          ...unverifiableTokens(mesh.result, compiled.result, teams).map(warning('token')),
+        ];
   const untested = [...teams, platform].filter(({ owner }) => tests.untested.includes(owner));
   return reportOf(
     [...remarks, ...remarksOnTests(tests, remarks), ...untested.flatMap(remarkOnMissingTests)],

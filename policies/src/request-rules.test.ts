@@ -1,7 +1,11 @@
+import { formatProblem } from '@dotline/model/mesh-error';
+import type { TokenIssuer } from '@dotline/model/request-policy';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { loadPolicy } from '@open-policy-agent/opa-wasm';
+import { unverifiableTokens } from './check-tokens.js';
 import { CompileFixture } from './compile-fixture.js';
 import { meshOf, POLICIES } from './mesh-fixture.js';
+import { readPolicyUnits } from './policy-unit.js';
 import { decodeRequestPolicy } from './request-policy-document.js';
 import { testPolicies } from './test-policies.js';
 
@@ -179,4 +183,24 @@ is_owner if input.claims.sub == "x"`,
     const problems = await fixture.problemsOf({ [FILE]: rego });
     expect(problems).toContainEqual(expect.stringContaining(problem));
   });
+});
+
+it('claims of tokens that a service cannot verify are remarked upon', async () => {
+  const directory = await fixture.folder({ ...POLICIES, [FILE]: RULES });
+  const mesh = meshOf(directory);
+  const compiled = await fixture.compiler.compile(mesh);
+  const { teams } = await readPolicyUnits(mesh);
+  const remarks = (tokenIssuers: readonly TokenIssuer[]) =>
+    unverifiableTokens({ ...mesh, tokenIssuers }, compiled, teams).map(formatProblem);
+  const issuer = (keys: TokenIssuer['keys']) => [{ issuer: 'https://a', audiences: ['a'], keys }];
+  expect(remarks([])).toEqual([
+    expect.stringContaining(`${FILE}:7: orders believes no issuer of tokens`),
+    expect.stringContaining(`${FILE}:5: orders believes no issuer of tokens`),
+  ]);
+  expect(remarks(issuer({ kind: 'operation', operation: 'promotions.list' }))[0]).toContain(
+    '{"service": "orders", "operation": "promotions.list"}',
+  );
+  // To which orders has an edge.
+  expect(remarks(issuer({ kind: 'operation', operation: 'fare.estimate' }))).toEqual([]);
+  expect(remarks(issuer({ kind: 'text', jwks: '{}' }))).toEqual([]);
 });

@@ -1,3 +1,4 @@
+import { believedIssuers } from '@dotline/model/believed-issuers';
 import type { Edge } from '@dotline/model/edge';
 import type { Egress } from '@dotline/model/egress';
 import type { Operation, Service, Team } from '@dotline/model/mesh';
@@ -140,14 +141,7 @@ export class MeshIndex {
   believedIssuers(service: string): readonly TokenIssuer[] {
     const { operations } = this.service(service);
     if (!operations.some(({ id }) => this.#decided.has(id))) return [];
-    return (this.revision.mesh.tokenIssuers ?? []).filter(
-      ({ keys }) =>
-        keys.kind === 'text' ||
-        operations.some(({ id }) => id === keys.operation) ||
-        this.outboundEdges(service).some((edge) =>
-          edge.operations.some(({ operation }) => operation === keys.operation),
-        ),
-    );
+    return believedIssuers(this.revision.mesh, service, this.outboundEdges(service));
   }
 
   /** An operation by its id. @throws NotInCatalogError */
