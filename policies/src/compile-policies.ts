@@ -33,7 +33,7 @@ import { type ReadyUnit, type Tools, UnitBuilds } from './unit-builds.js';
 import { UnitEvaluation } from './unit-evaluation.js';
 
 /** Units take milliseconds; whoever saves one that never ends shall not wait long to hear of it. */
-const EVALUATION_TIMEOUT_MS = 3_000;
+const EVALUATION_TIMEOUT_MS = 2_000;
 
 export interface PolicyCompilerOptions {
   /** Path of the `opa` executable, or its name on PATH. */

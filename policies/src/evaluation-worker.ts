@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { type LoadedPolicy, loadPolicy } from '@open-policy-agent/opa-wasm';
+import { thisThread } from './thread-time.js';
 
 /** A compiled policy with its data: what stays loaded for the next request that asks the same of it. */
 export interface LoadedProgram {
@@ -18,11 +19,12 @@ export interface EvaluationMessage {
 }
 
 /**
- * `ready` comes first, when the thread is up and the program is loaded, then one of the others.
+ * `ready` comes first, when the thread is up and the program is loaded, then one of the others. `thread` is what
+ * the system calls it.
  * `results[entrypoint]` is what the entrypoint is; absent when it is undefined.
  */
 export type EvaluationAnswer =
-  | { readonly ready: true }
+  | { readonly ready: true; readonly thread?: string }
   | { readonly results: Readonly<Record<string, unknown>> }
   | { readonly error: string };
 
@@ -30,6 +32,7 @@ export type EvaluationAnswer =
 const MEMORY_PAGES_MAX = 4096;
 const MEMORY_PAGES_INITIAL = 16;
 
+const thread = thisThread();
 let loaded: LoadedPolicy | undefined;
 
 parentPort?.on('message', async (request: EvaluationMessage) => {
@@ -42,7 +45,8 @@ async function answer(request: EvaluationMessage): Promise<EvaluationAnswer> {
       loaded = undefined;
       loaded = await load(request.program);
     }
-    parentPort?.postMessage({ ready: true } satisfies EvaluationAnswer);
+    const ready = thread === undefined ? {} : { thread };
+    parentPort?.postMessage({ ready: true, ...ready } satisfies EvaluationAnswer);
     if (loaded === undefined) throw new Error('no policy is loaded');
     return { results: evaluate(loaded, request) };
   } catch (error) {
@@ -74,6 +78,13 @@ function evaluate(
 }
 
 function messageOf(error: unknown): string {
+  const message = textOf(error);
+  return message.startsWith('opa_malloc: failed')
+    ? `needs more than ${(MEMORY_PAGES_MAX * 64) / 1024} MiB of memory`
+    : message;
+}
+
+function textOf(error: unknown): string {
   if (typeof error === 'object' && error !== null && 'message' in error)
     return String(error.message);
   return String(error);

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { EvaluationAnswer, EvaluationMessage, LoadedProgram } from './evaluation-worker.js';
+import { threadCpuMs } from './thread-time.js';
 
 /** A policy could not be evaluated: it ran into a conflict, used too much memory or took too long. */
 export class EvaluationError extends Error {
@@ -18,6 +19,9 @@ export interface EvaluationRequest {
 
 /** Loading thread and program is no policy's doing, so it has a limit of its own, generous to a busy machine. */
 const START_TIMEOUT_MS = 60_000;
+/** On a busy machine a thread waits more than it works: it may take so many times its limit, but not work longer. */
+const WAITING_FACTOR = 10;
+const LOOK_AGAIN_MS = 100;
 const THREADS_MAX = Math.min(2, availableParallelism());
 /** Of what a thread makes of results; the WebAssembly's own memory is not part of it. */
 const HEAP_MIB_MAX = 256;
@@ -49,6 +53,7 @@ export class Evaluator {
   readonly #waiting: Waiting[] = [];
   readonly #running = new Set<Promise<void>>();
 
+  /** @param timeoutMs how long one evaluation may work */
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
   }
@@ -153,15 +158,28 @@ export class Evaluator {
         void worker.terminate();
         finish(() => reject(error));
       };
-      const abandonAfter = (timeoutMs: number, what: string) =>
-        setTimeout(() => {
-          abandon(new EvaluationError(`${what} takes more than ${timeoutMs / 1000} s`));
-        }, timeoutMs);
-      let timer = abandonAfter(START_TIMEOUT_MS, 'loading the policy');
+      const refuse = (what: string, timeoutMs: number) =>
+        abandon(new EvaluationError(`${what} takes more than ${timeoutMs / 1000} s`));
+      let timer = setTimeout(refuse, START_TIMEOUT_MS, 'loading the policy', START_TIMEOUT_MS);
+      /** Waits until the thread has worked as long as it may, or has taken far longer than that. */
+      const watch = (name: string | undefined) => {
+        const endMs = performance.now() + WAITING_FACTOR * this.#timeoutMs;
+        const before = threadCpuMs(name);
+        const look = () => {
+          const now = threadCpuMs(name);
+          const workedMs =
+            before === undefined || now === undefined ? this.#timeoutMs : now - before;
+          if (workedMs >= this.#timeoutMs || performance.now() >= endMs) {
+            return refuse('evaluation', this.#timeoutMs);
+          }
+          timer = setTimeout(look, Math.max(this.#timeoutMs - workedMs, LOOK_AGAIN_MS));
+        };
+        timer = setTimeout(look, this.#timeoutMs);
+      };
       const onMessage = (answer: EvaluationAnswer) => {
         if (!('ready' in answer)) return finish(() => resolve(answer));
         clearTimeout(timer);
-        timer = abandonAfter(this.#timeoutMs, 'evaluation');
+        watch(answer.thread);
       };
       const onError = (error: Error & { code?: string }) =>
         abandon(
