@@ -171,6 +171,18 @@ describe('touched services', () => {
   });
 });
 
+describe('a revision that comes back from PostgreSQL', () => {
+  it('touches nobody, whatever the order of its keys', () => {
+    const before = revision([AB]);
+    const stored = JSON.parse(JSON.stringify(before), (_key, value) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? Object.fromEntries(Object.entries(value).reverse())
+        : value,
+    ) as Revision;
+    expect(touchedServices(stored, before)).toEqual(new Set());
+  });
+});
+
 describe('revocation', () => {
   it.each([
     ['an edge goes', [AB], [], true],

@@ -17,8 +17,9 @@ const Findings = z.array(TrafficFinding);
 const ABSENT = new Set(['3F000', '42P01']);
 
 /**
- * The latest word of the SLO evaluator about the wave that a rollout watches at a step; `undefined`
- * before there is one. From before a restart it may be an old one, which has not seen enough.
+ * The latest word of the SLO evaluator about the wave that a rollout watches at a step, or about a later
+ * one that another replica has come to; `undefined` before there is one. From before a restart it may
+ * be an old one, which has not seen enough.
  */
 export async function readRolloutHealth(
   pool: pg.Pool,
@@ -32,7 +33,7 @@ export async function readRolloutHealth(
       problem: string | null;
     }>(
       `select seen_until_ms, findings, problem from slo.rollout_health
-        where rollout_id = $1 and step = $2`,
+        where rollout_id = $1 and step >= $2`,
       [rolloutId, step],
     );
     const [row] = rows;

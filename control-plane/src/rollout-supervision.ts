@@ -75,6 +75,9 @@ export class RolloutSupervision implements RolloutConductor {
       const { word, health } = await this.#words(run, watching.step);
       // Another replica has seen enough of it.
       if (word?.state === 'done') this.#promoted = run.rolloutId;
+      if (word?.state === 'rolled-back' || word?.state === 'superseded') {
+        return [{ kind: 'asked', by: 'another replica', reason: '' }];
+      }
       const order = word?.order;
       if (order?.action === 'abort') return [{ kind: 'asked', by: order.by, reason: order.reason }];
       if (order?.action === 'promote') this.#promoted = run.rolloutId;

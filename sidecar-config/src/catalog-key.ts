@@ -18,10 +18,16 @@ export function catalogKey(mesh: Mesh): string {
     )
     .sort(byName);
   const key = createHash('sha256')
-    .update(JSON.stringify([name, trustDomain, contact, teams, services, tokenIssuers]))
+    .update(JSON.stringify([name, trustDomain, contact, teams, services, tokenIssuers], ordered))
     .digest('base64');
   known.set(mesh, key);
   return key;
+}
+
+/** PostgreSQL keeps no order of keys: a mesh that was stored has the same key as before. */
+function ordered(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(byName));
 }
 
 function byName([a]: readonly unknown[], [b]: readonly unknown[]): number {
