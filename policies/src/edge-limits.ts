@@ -13,24 +13,33 @@ export function exceededLimits(
 ): Problem[] {
   if (limits === undefined) return [];
   const { fanIn, fanOut } = limits;
-  const problems: Problem[] = [];
-  for (const [callee, into] of groupBy(edges, (edge) => edge.callee)) {
-    if (into.length <= fanIn) continue;
-    problems.push({
+  return [
+    ...crowded(edges, 'callee', fanIn).map(([callee, into]) => ({
       ...placeOf(newest(into)),
       message: `${callee} would be called by ${into.length} services, more than ${fanIn}`,
-      hint: `remove needs of it, offer the operation in a second service, or raise limits.fanIn in mesh.yaml`,
-    });
-  }
-  for (const [caller, out] of groupBy(edges, (edge) => edge.caller)) {
-    if (out.length <= fanOut) continue;
-    problems.push({
+      hint: 'remove needs of it, offer the operation in a second service, or raise limits.fanIn in mesh.yaml',
+    })),
+    ...crowded(edges, 'caller', fanOut).map(([caller, out]) => ({
       ...placeOf(newest(out)),
       message: `${caller} would call ${out.length} services, more than ${fanOut}`,
-      hint: `remove needs that it can do without, split it, or raise limits.fanOut in mesh.yaml`,
-    });
-  }
-  return problems;
+      hint: 'remove needs that it can do without, split it, or raise limits.fanOut in mesh.yaml',
+    })),
+  ];
+}
+
+/** Services that are this end of more edges than `most`, sorted, with these edges. */
+function crowded(
+  edges: readonly Edge[],
+  end: 'caller' | 'callee',
+  most: number,
+): [string, Edge[]][] {
+  // Counted first: of many thousand edges, hardly ever one is too many.
+  const counts = new Map<string, number>();
+  for (const edge of edges) counts.set(edge[end], (counts.get(edge[end]) ?? 0) + 1);
+  return [...counts]
+    .filter(([, count]) => count > most)
+    .map(([service]): [string, Edge[]] => [service, edges.filter((edge) => edge[end] === service)])
+    .sort(([a], [b]) => compareText(a, b));
 }
 
 /** A file without a commit was changed after all that have one; otherwise the last by place stands for them. */
@@ -44,14 +53,4 @@ function newest(edges: readonly Edge[]): Witness | undefined {
 
 function placeOf(need: Witness | undefined): { file: string; line: number } {
   return { file: need?.file ?? 'mesh.yaml', line: need?.line ?? 1 };
-}
-
-function groupBy(edges: readonly Edge[], keyOf: (edge: Edge) => string): [string, Edge[]][] {
-  const groups = new Map<string, Edge[]>();
-  for (const edge of edges) {
-    const group = groups.get(keyOf(edge));
-    if (group === undefined) groups.set(keyOf(edge), [edge]);
-    else group.push(edge);
-  }
-  return [...groups].sort(([a], [b]) => compareText(a, b));
 }
