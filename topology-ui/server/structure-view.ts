@@ -80,7 +80,8 @@ export function serviceViews(structure: LiveStructure, traffic: TrafficViews): S
         id: operation.id,
         class: operation.class,
         method: operation.method,
-        path: operation.path,
+        // Of an egress service, where outside.
+        path: `${operation.host ?? ''}${operation.path}`,
       })),
       instances: own,
       health: serviceHealth(service, own),

@@ -78,6 +78,7 @@ function Agreement({ agreed, detail }: AgreementProps) {
           </span>
         )}
       </header>
+      {agreed.purposes !== undefined && <p class="muted">For: {agreed.purposes.join(', ')}</p>}
       <WitnessLine side="needed by" witness={agreed.need} />
       <WitnessLine side="granted by" witness={agreed.grant} />
     </article>
