@@ -74,8 +74,6 @@ async function runProcess(
 ): Promise<OpaOutput> {
   const result = await execa('sh', ['-c', LIMITED, path, ...args], {
     cwd: directory,
-    // Such short runs need less of Go's garbage collection.
-    env: { GOGC: '400' },
     reject: false,
     stdin: 'ignore',
     timeout: TIMEOUT_MS,
