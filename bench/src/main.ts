@@ -1,9 +1,11 @@
-// `npm run bench -- xds`: measures the xDS library beside its peers and prints both.
+// `npm run bench -- xds` measures the xDS library beside its peers and prints both; `-- policies` measures the
+// policy compiler in the same way.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { machineLine } from './machine.js';
 import type { ServerName } from './measured-server.js';
 import { type Options, readOptions, UsageError } from './options.js';
+import { measurePolicies, policyReport } from './policies/policies.js';
 import { topOfProfile } from './profile.js';
 import { buildGo } from './programs.js';
 import { report } from './report.js';
@@ -98,7 +100,13 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-await run(read());
+const [benchmark] = process.argv.slice(2);
+if (benchmark === 'policies') {
+  const machine = machineLine();
+  process.stdout.write(`${policyReport(await measurePolicies(say), machine)}\n`);
+} else {
+  await run(read());
+}
 
 function read(): Options {
   try {

@@ -32,7 +32,8 @@ export class UsageError extends Error {
   }
 }
 
-const usage = `npm run bench -- xds [options]
+const usage = `npm run bench -- policies
+npm run bench -- xds [options]
   --sidecars N       streams, one TCP connection each (1000)
   --changes N        changes measured in a round (10)
   --rounds N         rounds, alternating between the servers (2)
