@@ -39,6 +39,7 @@ import { ExitCode } from './exit-code.js';
 import { explainAnswer } from './explain-answer.js';
 import { gitCommands } from './git-commands.js';
 import { leastPrivilegeCommands } from './least-privilege-commands.js';
+import { networkPolicyCommands } from './network-policy-commands.js';
 import { ApiError, readApi, UnavailableError } from './page-server-client.js';
 import { policyTestAnswer } from './policy-answer.js';
 import { policyCheckAnswer } from './policy-check-answer.js';
@@ -267,6 +268,8 @@ gitCommands(program);
 policyShadowCommands(policy, { command, durationMs, show });
 
 rollbackCommands(program, { command, durationMs, answer });
+
+networkPolicyCommands(program, { command, show });
 
 const rollout = program
   .command('rollout')

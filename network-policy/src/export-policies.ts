@@ -1,6 +1,6 @@
 import type { Edge } from '@dotline/model/edge';
 import { egressPort } from '@dotline/model/egress';
-import type { Mesh, Service } from '@dotline/model/mesh';
+import type { Service } from '@dotline/model/mesh';
 import { stringify } from 'yaml';
 
 /** By which pods are known as those of a service. https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/ */
@@ -9,6 +9,9 @@ export const SERVICE_LABEL = 'app.kubernetes.io/name';
 /** Sidecars take mTLS connections here. */
 const SIDECAR_PORT = 15_006;
 const DNS_PORT = 53;
+
+type ExportedService = Pick<Service, 'name' | 'egress'>;
+type ExportedEdge = Pick<Edge, 'caller' | 'callee'>;
 
 export interface ExportOptions {
   /** Where the services' pods are. */
@@ -21,24 +24,31 @@ export interface ExportOptions {
  * Edges as NetworkPolicies, for defence in depth: pods whose sidecars may not speak to each other cannot
  * even connect. One policy denies everything in the namespace, and one for each service allows it what
  * its edges need, at both ends. Operations are the sidecars' affair; a NetworkPolicy knows ports.
- * @returns YAML documents
  */
 export function exportPolicies(
-  { services }: Pick<Mesh, 'services'>,
-  edges: readonly Edge[],
+  services: readonly ExportedService[],
+  edges: readonly ExportedEdge[],
   options: ExportOptions,
-): string {
-  const documents = [
+): object[] {
+  return [
     policy('dotline-default-deny', options, {
       podSelector: {},
       policyTypes: ['Ingress', 'Egress'],
     }),
     ...services.map((service) => policyOf(service, edges, options)),
   ];
-  return documents.map((document) => stringify(document)).join('---\n');
 }
 
-function policyOf(service: Service, edges: readonly Edge[], options: ExportOptions): object {
+/** Manifests as YAML documents. */
+export function manifestsText(manifests: readonly object[]): string {
+  return manifests.map((manifest) => stringify(manifest)).join('---\n');
+}
+
+function policyOf(
+  service: ExportedService,
+  edges: readonly ExportedEdge[],
+  options: ExportOptions,
+): object {
   const { name } = service;
   const callers = edges.filter(({ callee }) => callee === name).map(({ caller }) => caller);
   const callees = edges.filter(({ caller }) => caller === name).map(({ callee }) => callee);
@@ -66,7 +76,7 @@ function policyOf(service: Service, edges: readonly Edge[], options: ExportOptio
 }
 
 /** An egress service reaches every address at its hosts' ports: NetworkPolicies know no names. */
-function outside({ egress }: Service): object[] {
+function outside({ egress }: ExportedService): object[] {
   const ports = [...new Set((egress?.hosts ?? []).map(({ host }) => egressPort(host)))].sort(
     (a, b) => a - b,
   );
