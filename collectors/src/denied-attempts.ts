@@ -47,6 +47,8 @@ export async function deniedAttempts(
         toUnixTimestamp64Milli(min(time)) AS firstMs, toUnixTimestamp64Milli(max(time)) AS lastMs
       FROM dotline.access_log
       WHERE authorization = 'denied' AND time >= since
+        -- Of these the edge is there: rules about single requests refused them.
+        AND NOT match(response_code_details, '^(ext_authz_denied|jwt_authn_access_denied)')
         AND (reporter = 'source' OR request_id = '' OR (request_id, callee) NOT IN (
           SELECT request_id, callee FROM dotline.access_log
           WHERE reporter = 'source' AND authorization = 'denied' AND time >= since

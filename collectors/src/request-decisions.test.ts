@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { insertOnce } from './clickhouse/table-writer.js';
+import { deniedAttempts } from './denied-attempts.js';
 import { LOGS } from './otlp/signal.js';
 import type { Peer } from './peer/peer.js';
 import { requestDecisions } from './request-decisions.js';
 import { migrate } from './schema/migrate.js';
-import { logRecord, logsRequest } from './testing/otlp-requests.js';
+import { logRecord, logsRequest, SOURCE } from './testing/otlp-requests.js';
 import { RunningClickHouse } from './testing/running-clickhouse.js';
 
 jest.setTimeout(30_000);
@@ -74,4 +75,26 @@ it('finds those of a team, an operation or an outcome', async () => {
   expect(await count({ team: 'rides', limit: 10 })).toBe(0);
   expect(await count({ operation: 'profile.get', outcome: 'refused', limit: 10 })).toBe(1);
   expect(await count({ limit: 1 })).toBe(1);
+});
+
+it('counts a refused request as denied at the callee, and asks for no edge because of it', async () => {
+  const refused = (response_code_details: string) => ({
+    ...SOURCE,
+    reporter: 'destination',
+    callee: 'profile',
+    operation: 'profile.get',
+    request_id: response_code_details,
+    response_code_details,
+    status: '403',
+  });
+  const reasons = ['ext_authz_denied', 'jwt_authn_access_denied{Jwt_is_expired}', 'via_upstream'];
+  await store(PROFILE, reasons.map(refused));
+  const rbac = { ...refused('rbac_access_denied_matched_policy[none]'), authorization: 'denied' };
+  await store({ ...PROFILE, id: 'spiffe://other' }, [rbac]);
+  const { denied } = await clickhouse.row<{ denied: string[] }>(
+    "SELECT arraySort(groupArray(response_code_details)) AS denied FROM dotline.access_log WHERE callee = 'profile' AND authorization = 'denied'",
+  );
+  expect(denied).toEqual([...reasons.slice(0, 2), rbac.response_code_details].sort());
+  const { attempts } = await deniedAttempts(clickhouse.client, 1, Date.now() + 60_000);
+  expect(attempts.filter(({ callee }) => callee === 'profile')).toMatchObject([{ requests: 1 }]);
 });

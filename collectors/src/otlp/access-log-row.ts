@@ -39,6 +39,8 @@ export interface IdentityCount {
   contradicted: number;
 }
 
+/** Envoy's words for a request that a team's rules refused on an edge that is allowed, or for its token. */
+const REFUSED_REQUEST = /^(ext_authz_denied$|jwt_authn_access_denied)/;
 /** Names are dictionary entries; without a bound a stranger could fill the dictionary. */
 const NAME_MAX = 256;
 const PATH_MAX = 1024;
@@ -79,7 +81,11 @@ export function accessLogRow(
   // The callee's side says both in the name of the policy that let the request in: `a->b@revision`.
   const policy = name(attributes.get('edge'));
   const [edge = '', edgeRevision = name(attributes.get('edge_revision'))] = policy.split('@');
-  const denied = attributes.get('authorization') === 'denied' || operation === 'denied';
+  const details = name(attributes.get('response_code_details'));
+  const denied =
+    attributes.get('authorization') === 'denied' ||
+    operation === 'denied' ||
+    (reporter === 'destination' && REFUSED_REQUEST.test(details));
   const time = unixSeconds(clampedTime(record.timeUnixNano, arrivalNs, counts), 6);
   const requestId = name(attributes.get('request_id'));
   const instanceId = instance(attributes.get('instance'), peer);
@@ -96,7 +102,7 @@ export function accessLogRow(
     path(attributes.get('path')),
     status,
     name(attributes.get('response_flags')),
-    name(attributes.get('response_code_details')),
+    details,
     durationUs,
     requestBytes,
     responseBytes,
