@@ -53,7 +53,7 @@ describe('edges as NetworkPolicies', () => {
     fc.assert(
       fc.property(fc.subarray(pairs), (edges) => {
         const { at, reaches } = clusterOf(
-          NAMES.map((name) => service(name)),
+          NAMES.map((name) => ({ name })),
           edges,
         );
         const reached = pairs.filter(({ caller, callee }) =>
@@ -70,8 +70,8 @@ describe('edges as NetworkPolicies', () => {
 
   it('leave DNS and the platform, and nothing from elsewhere', () => {
     const { at, reaches } = clusterOf(
-      [service('orders'), service('fare')],
-      [edge('orders', 'fare')],
+      [{ name: 'orders' }, { name: 'fare' }],
+      [{ caller: 'orders', callee: 'fare' }],
     );
     const orders = at('shop', 'orders');
     expect(reaches(orders, at('kube-system', 'coredns'), 53, 'UDP')).toBe(true);
