@@ -24,7 +24,13 @@ import {
   wholePlacement,
   wholeRevision,
 } from './rollout-plan.js';
-import { isProgressive, planRun, type RolloutPoint, type RolloutRun } from './rollout-run.js';
+import {
+  isProgressive,
+  mayStop,
+  planRun,
+  type RolloutPoint,
+  type RolloutRun,
+} from './rollout-run.js';
 import { SingleFlight } from './single-flight.js';
 
 /** How long callers wait for their callees' acknowledgement, or the reverse; then they go on. */
@@ -242,7 +248,7 @@ export class Fleet {
       return { outcome, nodeIds };
     });
     if (this.#isSuperseded(signal)) return this.#supersession();
-    if (outcome === 'rejected' && run.mayStop) {
+    if (outcome === 'rejected' && mayStop(run)) {
       const rejected = conductor.rejected(run, nodeIds);
       return rejected.length > 0 ? rejected : [UNKNOWN_REJECTION];
     }

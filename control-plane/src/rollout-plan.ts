@@ -53,12 +53,7 @@ export function rolloutSteps(
   after: Revision,
   waves: readonly [Wave, ...Wave[]],
 ): RolloutStep[] {
-  const old = operationForms(before);
-  const now = operationForms(after);
-  const removes = [...old].some((form) => !now.has(form));
-  const adds =
-    [...now].some((form) => !old.has(form)) ||
-    (removes && catalogKey(before.mesh) !== catalogKey(after.mesh));
+  const { adds, removes } = allowedChanges(before, after);
   const both = adds || removes ? unionOf(before, after) : after;
   const isProgressive = waves.length > 1;
   const isNew = leavers(after, before);
@@ -232,16 +227,38 @@ function withoutEdges(revision: Revision): Revision {
   return { ...revision, edges: [] };
 }
 
-/** All that callers may ask of callees, as it looks on the wire. */
-function operationForms({ mesh, edges }: Revision): Set<string> {
-  const operations = operationsOf(mesh);
+/**
+ * Whether callers may ask more of callees, and less, as it looks on the wire. Another catalog with less
+ * counts as more too: what callees say about it changes before callers do.
+ */
+function allowedChanges(
+  before: Revision,
+  after: Revision,
+): { readonly adds: boolean; readonly removes: boolean } {
+  const isSameCatalog = catalogKey(before.mesh) === catalogKey(after.mesh);
+  const reformed = isSameCatalog ? NONE : reformedOperations(before.mesh, after.mesh);
+  const lacks = (edge: Edge | undefined, operation: string) =>
+    reformed.has(operation) || !edge?.operations.some((agreed) => agreed.operation === operation);
+  const hasMore = (more: Revision, less: Revision) => {
+    const edges = new Map(less.edges.map((edge) => [edge.id, edge]));
+    return more.edges.some(({ id, operations }) =>
+      operations.some(({ operation }) => lacks(edges.get(id), operation)),
+    );
+  };
+  const removes = hasMore(before, after);
+  return { adds: hasMore(after, before) || (removes && !isSameCatalog), removes };
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Operations that look different on the wire in two catalogs which both have them. */
+function reformedOperations(before: Mesh, after: Mesh): ReadonlySet<string> {
+  const now = operationsOf(after);
   return new Set(
-    edges.flatMap(({ id, operations: agreed }) =>
-      agreed.map(({ operation }) => {
-        const form = operations.get(operation);
-        return `${id} ${operation} ${form && formOf(form)}`;
-      }),
-    ),
+    [...operationsOf(before).values()].flatMap((operation) => {
+      const other = now.get(operation.id);
+      return other && formOf(other) !== formOf(operation) ? [operation.id] : [];
+    }),
   );
 }
 
@@ -263,13 +280,15 @@ function operationsOf({ services }: Mesh): Map<string, Operation> {
  * name of its own.
  */
 function unionOf(before: Revision, after: Revision): Revision {
+  const edgeRevisions = { ...before.edgeRevisions, ...after.edgeRevisions };
+  const edgesWith = (old: readonly Edge[]) =>
+    merged(old, after.edges, (edge) => edge.id, joinEdges);
+  // The usual case, and that of the largest meshes: nothing of the catalog has to be made again.
+  if (catalogKey(before.mesh) === catalogKey(after.mesh)) {
+    return { ...after, edges: edgesWith(before.edges), edgeRevisions };
+  }
   const now = operationsOf(after.mesh);
-  const reformed = new Set(
-    [...operationsOf(before.mesh).values()].flatMap((operation) => {
-      const other = now.get(operation.id);
-      return other && formOf(other) !== formOf(operation) ? [operation.id] : [];
-    }),
-  );
+  const reformed = reformedOperations(before.mesh, after.mesh);
   const named = (id: string) => (reformed.has(id) ? `${id}@${before.id}` : id);
   const services = before.mesh.services.map((service) => ({
     ...service,
@@ -297,8 +316,8 @@ function unionOf(before: Revision, after: Revision): Revision {
     ...after,
     ...(requestPolicies.length === 0 ? {} : { requestPolicies }),
     mesh,
-    edges: merged(edges, after.edges, (edge) => edge.id, joinEdges),
-    edgeRevisions: { ...before.edgeRevisions, ...after.edgeRevisions },
+    edges: edgesWith(edges),
+    edgeRevisions,
   };
 }
 

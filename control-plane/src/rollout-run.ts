@@ -12,8 +12,6 @@ export interface RolloutRun {
   readonly waves: readonly [Wave, ...Wave[]];
   readonly steps: readonly RolloutStep[];
   readonly touched: ReadonlySet<string> | 'all';
-  /** Whether a sidecar that rejects its part ends it. */
-  readonly mayStop: boolean;
   /** Milliseconds since the epoch. */
   readonly startedAtMs: number;
 }
@@ -31,6 +29,14 @@ export interface RolloutPoint {
 /** Whether a rollout comes in waves, which are watched, and goes back from them. */
 export function isProgressive({ waves }: Pick<RolloutRun, 'waves'>): boolean {
   return waves.length > 1;
+}
+
+/**
+ * Whether a sidecar that rejects its part ends it. One that takes something away and goes to all is never
+ * stopped half-way.
+ */
+export function mayStop(run: RolloutRun): boolean {
+  return isProgressive(run) || !isRevocation(run.before, run.after);
 }
 
 /** The instances that a revision touches, and those of them that are in the wave of a step. */
@@ -59,27 +65,25 @@ export function planRun(
 ): RolloutRun {
   const { revision: after, rolloutId, atOnce } = wanted;
   const touched = touchedServices(before, after);
-  const revokes = isRevocation(before, after);
   const policy = after.mesh.rollout;
-  const inOneWave = atOnce || (revokes && policy?.removals === 'at-once');
+  const inOneWave = atOnce || (policy?.removals === 'at-once' && isRevocation(before, after));
   const waves = rolloutWaves(
     inOneWave ? undefined : policy,
     touched === 'all' ? instances : instances.filter(({ service }) => touched.has(service)),
     after.mesh.cells.map(({ name }) => name),
   );
-  return runOf({ rolloutId, before, after, waves, startedAtMs: Date.now() });
+  return runOf({ rolloutId, before, after, waves, startedAtMs: Date.now() }, touched);
 }
 
 /** A run in known waves, such as those of a rollout that a restart interrupted. */
 export function runOf(
   known: Pick<RolloutRun, 'rolloutId' | 'before' | 'after' | 'waves' | 'startedAtMs'>,
+  touched: RolloutRun['touched'] = touchedServices(known.before, known.after),
 ): RolloutRun {
   const { before, after, waves } = known;
   return {
     ...known,
     steps: rolloutSteps(before, after, waves),
-    touched: touchedServices(before, after),
-    // One that takes something away and goes to all is never stopped half-way.
-    mayStop: isProgressive(known) || !isRevocation(before, after),
+    touched,
   };
 }
