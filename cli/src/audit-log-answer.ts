@@ -45,7 +45,7 @@ function detailsText({ action, details }: Entry): string {
         Number(details.edgesChanged),
       );
     case 'revision-enforced':
-      return `on ${text('sidecars')} sidecars in ${(Number(details.tookMs) / 1000).toFixed(1)} s`;
+      return `on ${details.sidecars === 1 ? '1 sidecar' : `${text('sidecars')} sidecars`} in ${(Number(details.tookMs) / 1000).toFixed(1)} s`;
     case 'revision-rolled-back':
       return `from ${text('from')}${details.reason ? `: ${text('reason')}` : ''}`;
     case 'revision-staged':

@@ -259,7 +259,7 @@ describe('the hello mesh', () => {
     expect((await dotline('audit', 'verify', '--head', head)).code).toBe(0);
     expect((await dotline('audit', 'verify', '--head', '0'.repeat(64))).code).toBe(1);
     const log = await dotline('audit', 'log', '--since', '1h', '--limit', '500');
-    for (const action of ['revision-published', 'mesh-refused', 'revision-rolled-back']) {
+    for (const action of ['revision-published', 'revision-rolled-back', 'rollback-ended']) {
       expect(log.stdout).toContain(action);
     }
   }, 90_000);
