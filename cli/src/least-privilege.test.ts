@@ -115,6 +115,7 @@ it('a preview is kept once, until its time is over', async () => {
     problems: [],
     preview: null,
     picture: null,
+    waysLeftOut: 0,
   };
   const { id } = await storePreview(running.database, page);
   expect(await storePreview(running.database, page)).toMatchObject({ id });
@@ -172,6 +173,7 @@ describe('a mesh with records', () => {
     expect(await git('log', '-1', '--format=%B', 'less')).toContain(
       'visitor → greeter.rename (never seen)',
     );
+    expect(stdout).toMatch(/\d+ of 169 hours have no record at all/);
     expect(await git('status', '--porcelain')).toBe(status);
   });
 

@@ -34,16 +34,9 @@ export function policyUnusedAnswer(report: UnusedReport): Answer {
 }
 
 /** What to know of the records before believing what was made of them. */
-export function historyLines({
-  fromMs,
-  untilMs,
-  historySinceMs,
-  historyIsWhole,
-  hoursRecorded,
-}: UnusedReport): string[] {
-  const sinceMs = historyIsWhole ? fromMs : (historySinceMs ?? untilMs);
-  const hours = Math.ceil((untilMs - sinceMs) / HOUR_MS);
-  const silent = hours - hoursRecorded;
+export function historyLines(report: UnusedReport): string[] {
+  const { fromMs, untilMs, historyIsWhole } = report;
+  const sinceMs = judgedFromMs(report);
   return [
     `traffic from ${timeText(sinceMs)} to ${timeText(untilMs)}`,
     ...(historyIsWhole
@@ -53,14 +46,23 @@ export function historyLines({
             `records begin only at ${timeText(sinceMs)}, after the start of the window (${timeText(fromMs)}): everything is judged by ${spanText(untilMs - sinceMs)} instead of ${spanText(untilMs - fromMs)}`,
           ),
         ]),
-    ...(silent <= SILENT_HOURS_MAX
-      ? []
-      : [
-          colours.yellow(
-            `${silent} of ${hours} hours have no record at all: the mesh stood still, or its telemetry was lost`,
-          ),
-        ]),
+    ...silenceLines(report).map(colours.yellow),
   ];
+}
+
+/** Says how much of the time nothing at all was recorded, when that is more than a short stop. */
+export function silenceLines(report: UnusedReport): string[] {
+  const hours = Math.ceil((report.untilMs - judgedFromMs(report)) / HOUR_MS);
+  const silent = hours - report.hoursRecorded;
+  return silent <= SILENT_HOURS_MAX
+    ? []
+    : [
+        `${silent} of ${hours} hours have no record at all: the mesh stood still, or its telemetry was lost`,
+      ];
+}
+
+function judgedFromMs({ fromMs, untilMs, historySinceMs, historyIsWhole }: UnusedReport): number {
+  return historyIsWhole ? fromMs : (historySinceMs ?? untilMs);
 }
 
 /** Operations, needs and grants that were judged unused. */

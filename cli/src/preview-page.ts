@@ -1,4 +1,7 @@
-import type { PreviewPage } from '@dotline/control-plane/change-preview/preview-page';
+import {
+  boundedPreview,
+  type PreviewPage,
+} from '@dotline/control-plane/change-preview/preview-page';
 import { ControlPlaneError } from '@dotline/runner/control-plane-client';
 import { openControlPlane } from './control-plane-access.js';
 import { UnavailableError } from './page-server-client.js';
@@ -16,7 +19,8 @@ export async function keepPreview(
 ): Promise<string> {
   const { base, head, problems, preview, picture } = result;
   const verdict = verdictText(result);
-  const page: PreviewPage = { base, head, verdict, problems, preview, picture };
+  const bounded = preview === null ? { preview, waysLeftOut: 0 } : boundedPreview(preview);
+  const page: PreviewPage = { base, head, verdict, problems, picture, ...bounded };
   const address = await resolveAddress(options);
   const { access, client } = await openControlPlane(options);
   try {

@@ -1,12 +1,14 @@
 import type { PruneResult } from '@dotline/policies/prune-policies';
 import type { UnusedReport } from '@dotline/policies/unused-edges';
+import { silenceLines } from './policy-unused-answer.js';
 
 /** The words of the commit that removes unused rules. */
 export function pruneMessage(
   { rules, shortened, operationsRemoved }: PruneResult,
-  { fromMs, untilMs, edges }: UnusedReport,
+  report: UnusedReport,
   days: number,
 ): string {
+  const { fromMs, untilMs, edges } = report;
   const lastSeen = new Map(
     edges.flatMap(({ caller, operations }) =>
       operations.map(({ operation, lastSeenMs }) => [`${caller} → ${operation}`, lastSeenMs]),
@@ -20,6 +22,7 @@ export function pruneMessage(
     `Remove rules that nobody used for ${days} ${days === 1 ? 'day' : 'days'}`,
     '',
     `No request from ${day(fromMs)} to ${day(untilMs)} needed them.`,
+    ...silenceLines(report),
     ...list(
       'No longer allowed:',
       operationsRemoved.map((operation) => `${operation} (${seen(operation)})`),

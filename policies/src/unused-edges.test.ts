@@ -63,18 +63,6 @@ it('never calls the keys of an issuer unused, since sidecars fetch them without 
   expect(unused({ ...state, mesh: { ...mesh, tokenIssuers } })).not.toContain('fare.get-estimate');
 });
 
-it('never calls the keys of an issuer unused, since sidecars fetch them without a record', () => {
-  const keys = { kind: 'operation', operation: 'fare.get-estimate' } as const;
-  const tokenIssuers = [{ issuer: 'https://fare.example', audiences: ['rides'], keys }];
-  const state = stateOf();
-  const unused = (of: PolicyState) =>
-    findUnused(of, seen(), ages).edges.flatMap(({ operations }) =>
-      operations.map(({ operation }) => operation),
-    );
-  expect(unused(state)).toContain('fare.get-estimate');
-  expect(unused({ ...state, mesh: { ...mesh, tokenIssuers } })).not.toContain('fare.get-estimate');
-});
-
 function seen(changes: Partial<UsageSeen> = {}): UsageSeen {
   return {
     fromMs: NOW_MS - 30 * DAY_MS,

@@ -113,12 +113,6 @@ export function findUnused(
       issuer.keys.kind === 'operation' ? [issuer.keys.operation] : [],
     ),
   );
-  // Sidecars fetch keys by themselves, which no record of a caller's requests tells.
-  const keys = new Set(
-    (mesh.tokenIssuers ?? []).flatMap((issuer) =>
-      issuer.keys.kind === 'operation' ? [issuer.keys.operation] : [],
-    ),
-  );
   const isWanted = (...owners: (string | undefined)[]) =>
     team === undefined || owners.includes(team);
   const unusedOf = (edge: Edge): UnusedEdge[] => {

@@ -38,8 +38,12 @@ export interface PreviewPage {
   /** Of the head; while there are any there is no preview. */
   readonly problems: readonly Problem[];
   readonly preview: ChangePreview | null;
+  /** Ways of `preview.newReach` that are not kept, because there are too many to look at. */
+  readonly waysLeftOut: number;
   readonly picture: PreviewPicture | null;
 }
+
+const WAYS_MAX = 2_000;
 
 /** Its outer form; what is inside comes from whoever has the join token. */
 export const PreviewPageShape = z.object({
@@ -48,8 +52,24 @@ export const PreviewPageShape = z.object({
   verdict: z.string().max(1_000),
   problems: z.array(z.looseObject({ file: z.string(), line: z.number(), message: z.string() })),
   preview: z.looseObject({ edges: z.looseObject({}), verdict: z.string() }).nullable(),
+  waysLeftOut: z.int().nonnegative(),
   picture: z.looseObject({ services: z.array(z.unknown()), kept: z.array(z.unknown()) }).nullable(),
 });
+
+/** Bounds what grows with the square of the services: who newly reaches what. */
+export function boundedPreview(
+  preview: ChangePreview,
+  waysMax = WAYS_MAX,
+): Pick<PreviewPage, 'preview' | 'waysLeftOut'> {
+  let left = waysMax;
+  const newReach = preview.newReach.flatMap((reach) => {
+    const from = reach.from.slice(0, left);
+    left -= from.length;
+    return from.length === 0 ? [] : [{ ...reach, from }];
+  });
+  const all = preview.newReach.reduce((sum, { from }) => sum + from.length, 0);
+  return { preview: { ...preview, newReach }, waysLeftOut: all - (waysMax - left) };
+}
 
 export function previewPicture(before: PreviewSide, after: PreviewSide): PreviewPicture {
   const old = namesOf(before.revision);

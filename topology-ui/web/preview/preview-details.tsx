@@ -9,12 +9,13 @@ import { type ChangedEdge, type ChangePreview, changedEdges } from './preview-el
 
 export interface PreviewDetailsProps {
   readonly preview: ChangePreview;
+  readonly waysLeftOut: number;
   readonly selection: Signal<Selection | null>;
 }
 
 /** All that a preview says beside the picture; what is empty is left out. */
-export function PreviewDetails({ preview, selection }: PreviewDetailsProps) {
-  const { missingConsents, refusals, newReach, traffic, sidecars, edges } = preview;
+export function PreviewDetails({ preview, waysLeftOut, selection }: PreviewDetailsProps) {
+  const { missingConsents, refusals, newReach, traffic, sidecars, edges, requestRules } = preview;
   const changed = changedEdges(preview);
   const fresh = missingConsents.filter(({ isNew }) => isNew);
   const refused = refusals.filter(({ isNew }) => isNew);
@@ -38,6 +39,31 @@ export function PreviewDetails({ preview, selection }: PreviewDetailsProps) {
         </ul>
       </Part>
       <Traffic traffic={traffic} />
+      {requestRules.length > 0 && (
+        <Part title="Requests decided one by one" count={requestRules.length}>
+          <ul>
+            {requestRules.map(({ operation, team, before, after }) => (
+              <li key={operation} class="preview-item">
+                <strong>{operation}</strong>{' '}
+                {after === null ? (
+                  <span>
+                    no longer, by <TeamMark team={team} />
+                  </span>
+                ) : (
+                  <span>
+                    {before === null ? 'from now on' : 'as before'}, by <TeamMark team={team} />;{' '}
+                    {after.fail === 'closed' ? 'refused' : 'let through'} while the authorizer is
+                    away{' '}
+                    <code class="muted">
+                      {after.witness.file}:{after.witness.line}
+                    </code>
+                  </span>
+                )}
+              </li>
+            ))}
+          </ul>
+        </Part>
+      )}
       {fresh.length > 0 && (
         <Part title="Consent still missing" count={fresh.length}>
           <ul>
@@ -84,6 +110,11 @@ export function PreviewDetails({ preview, selection }: PreviewDetailsProps) {
               </li>
             ))}
           </ul>
+          {waysLeftOut > 0 && (
+            <p class="muted">
+              {plural(waysLeftOut, 'more way')}: <code>dotline policy diff --json</code> has all
+            </p>
+          )}
         </Part>
       )}
       <Part title="Sidecars" count={sidecars.changed.length}>

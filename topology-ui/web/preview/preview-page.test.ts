@@ -81,9 +81,11 @@ describe('the page of a preview', () => {
       '+ payments.get-card',
       '− ratings.rate',
       'rider-app → tips → payments',
+      '3 more ways: dotline policy diff --json has all',
       'tips needs accounts.verify',
       'grants contains {"operation": "accounts.verify"',
       'ratings-availability',
+      'payments.get-card from now on',
       '2 of 34 change, 11.2 KiB sent',
     ])
       expect(text).toContain(words);

@@ -72,7 +72,13 @@ function Shown({ stored, layout, storage }: PreviewViewProps & { readonly stored
           Computed on {dayAndTime(stored.createdAtMs)}, kept until {dayAndTime(stored.expiresAtMs)}
         </p>
         {problems.length > 0 && <ProblemList problems={problems} />}
-        {preview !== null && <PreviewDetails preview={preview} selection={selection} />}
+        {preview !== null && (
+          <PreviewDetails
+            preview={preview}
+            waysLeftOut={stored.page.waysLeftOut}
+            selection={selection}
+          />
+        )}
       </article>
     </div>
   );

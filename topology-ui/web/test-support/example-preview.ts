@@ -55,6 +55,7 @@ function examplePreview(graph: GraphView): PreviewView {
       head: 'least-privilege (90ab12cd34)',
       verdict: 'not safe: it would deny 172800 requests a day of real traffic',
       problems: [],
+      waysLeftOut: 3,
       picture: {
         mesh: graph.mesh,
         teams: graph.teams,
@@ -105,7 +106,18 @@ function examplePreview(graph: GraphView): PreviewView {
           },
         ],
         refusals: [],
-        requestRules: [],
+        requestRules: [
+          {
+            operation: 'payments.get-card',
+            team: 'payments',
+            before: null,
+            after: {
+              operation: 'payments.get-card',
+              fail: 'closed',
+              witness: { team: 'payments', file: 'policies/teams/payments/card.rego', line: 9 },
+            },
+          },
+        ],
         newReach: [
           {
             kind: 'pii-operation',
