@@ -42,12 +42,12 @@ function hooksOf(command: HookCommand): Map<string, string[]> {
   const call = (...words: readonly string[]) => `exec ${words.map(quoted).join(' ')} "$@"`;
   const hooks = new Map([
     ['pre-receive', [call(...dotline, 'git', 'pre-receive', ...args)]],
-    ['update', notePusher(command)],
+    ['update', beforeMoving(command)],
     ['post-receive', [call(...dotline, 'git', 'post-receive', ...args)]],
   ]);
   if (checkout !== undefined) {
-    const script = fileURLToPath(new URL('./push-to-checkout.js', import.meta.url));
-    hooks.set('push-to-checkout', [call(process.execPath, script, checkout)]);
+    // The mesh directory has taken the commit by then.
+    hooks.set('push-to-checkout', ['exit 0']);
     // The branch has moved: the mesh directory may be read, before the command has even started.
     hooks.get('post-receive')?.unshift(`rm -f ${quoted(checkoutLockPath(checkout))}`);
   }
@@ -55,10 +55,10 @@ function hooksOf(command: HookCommand): Map<string, string[]> {
 }
 
 /**
- * Notes who pushed before the branch moves, so that whoever finds the new commit finds the note. Whom it
- * names is the rule of `pusherFrom`.
+ * Before the live branch moves, notes who pushed, so that whoever finds the new commit finds the note, and
+ * lets the mesh directory take the commit. Whom the note names is the rule of `pusherFrom`.
  */
-function notePusher({ branch, checkout }: HookCommand): string[] {
+function beforeMoving({ branch, checkout }: HookCommand): string[] {
   const author = '-c user.name=dotline -c user.email=dotline@localhost';
   const pusher = `"\${REMOTE_USER:-\${DOTLINE_PUSHER:-$(id -un)}}"`;
   // Of a checkout it is the branch that it is on at the moment.
@@ -66,10 +66,12 @@ function notePusher({ branch, checkout }: HookCommand): string[] {
     checkout === undefined
       ? quoted(`refs/heads/${branch}`)
       : `"$(env -u GIT_DIR git -C ${quoted(checkout)} symbolic-ref HEAD)"`;
+  const script = fileURLToPath(new URL('./update-checkout.js', import.meta.url));
+  const updateCheckout = `${quoted(process.execPath)} ${quoted(script)}`;
   return [
     `[ "$1" = ${live} ] || exit 0`,
     `git ${author} notes --ref=${PUSHERS_REF} add --force -m ${pusher} "$3" >&2`,
-    'exit 0',
+    checkout === undefined ? 'exit 0' : `exec ${updateCheckout} ${quoted(checkout)} "$3"`,
   ];
 }
 
