@@ -1,13 +1,7 @@
 import { formatProblem } from '@dotline/model/mesh-error';
-import type {
-  EdgeView,
-  LiveRollbackView,
-  ObjectiveView,
-  ServiceView,
-  StatusView,
-} from '@dotline/topology-ui/api';
+import type { EdgeView, ObjectiveView, ServiceView, StatusView } from '@dotline/topology-ui/api';
 import colours from 'picocolors';
-import { actorText } from './audit-text.js';
+import { rollbackText } from './audit-text.js';
 import { ExitCode } from './exit-code.js';
 import {
   milliseconds,
@@ -37,7 +31,7 @@ export function statusAnswer(status: StatusView): Answer {
       : revisionLine(status.revision),
     // One that came of itself is told with its reasons below.
     ...(status.revision?.rollback && status.rollout?.state !== 'rolled-back'
-      ? [rollbackLine(status.revision.rollback)]
+      ? [colours.yellow(rollbackText(status.revision.rollback))]
       : []),
     `${status.sidecars.length - lagging.length} of ${status.sidecars.length} sidecars hold it`,
     ...(status.rollout === null ? [] : rolloutLines(status.rollout, Date.now())),
@@ -66,14 +60,6 @@ export function statusAnswer(status: StatusView): Answer {
     value: status,
     exitCode: status.converged ? ExitCode.ok : ExitCode.no,
   };
-}
-
-function rollbackLine({ from, by, reason, pinned }: LiveRollbackView): string {
-  const why = reason === '' ? '' : `: ${reason}`;
-  const held = pinned
-    ? '; held until the mesh directory changes or dotline rollback --release'
-    : '';
-  return colours.yellow(`rolled back from ${from} by ${actorText(by)}${why}${held}`);
 }
 
 /** `dotline services`. */

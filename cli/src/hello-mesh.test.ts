@@ -240,6 +240,10 @@ describe('the hello mesh', () => {
     expect(status.stdout).toContain('greetings are gone');
     expect((await dotline('revisions')).stdout).toContain(`rollback from ${from}`);
     expect((await dotline('rollback', before)).code).toBe(1);
+    expect(await dotline('wait', '0123456', '--for', '100ms')).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining(`rolled back from ${from}`),
+    });
     await page.locator('.banner.warning', { hasText: 'greetings are gone' }).waitFor();
 
     expect(await dotline('rollback', '--release')).toMatchObject({

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatProblem } from '@dotline/model/mesh-error';
-import type { EnforcementView, LaggingSidecar } from '@dotline/topology-ui/api';
+import type { EnforcementView, LaggingSidecar, StatusView } from '@dotline/topology-ui/api';
 import colours from 'picocolors';
+import { rollbackText } from './audit-text.js';
 import type { Answer } from './commands.js';
 import { age } from './duration.js';
 import { ExitCode } from './exit-code.js';
@@ -38,7 +39,16 @@ export async function waitAnswer(address: string, name: string, forMs: number): 
       await sleep(UNAVAILABLE_RETRY_MS);
     }
   } while (view === undefined || (isOpen(view) && Date.now() < endMs));
-  return answerOf(view, name, Date.now() - startMs);
+  const answer = answerOf(view, name, Date.now() - startMs);
+  const rollback = view.state === 'unknown' ? await pinnedRollback(address) : undefined;
+  return rollback === undefined ? answer : { ...answer, text: `${answer.text}\n${rollback}` };
+}
+
+/** What keeps a commit from going live that has no problem: its content was rolled back. */
+async function pinnedRollback(address: string): Promise<string | undefined> {
+  const status = await readApi<StatusView>(address, '/api/status').catch(() => undefined);
+  const rollback = status?.revision?.rollback;
+  return rollback?.pinned ? colours.yellow(rollbackText(rollback)) : undefined;
 }
 
 function ask(address: string, name: string, waitMs: number): Promise<EnforcementView> {
