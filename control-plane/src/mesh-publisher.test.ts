@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PolicyCompiler } from '@dotline/policies/compile-policies';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
@@ -9,6 +10,7 @@ import { LiveMesh } from './live-mesh.js';
 import { readMeshProblems } from './mesh-error-store.js';
 import type { MeshEvent } from './mesh-events.js';
 import { MeshPublisher } from './mesh-publisher.js';
+import { beginCheckout, endCheckout } from './mesh-source/checkout-lock.js';
 import { Metrics } from './metrics.js';
 import { readLiveRevision } from './revision-store.js';
 import { RolloutTraces } from './rollout-traces.js';
@@ -109,5 +111,38 @@ describe('a rule that ends while the mesh directory stays as it is', () => {
     await mesh.write(GUESTS, GUESTS_NEED);
     await publisher.publish();
     expect(await readMeshProblems(pool)).toBeUndefined();
+  });
+});
+
+describe('what keeps newer commits away from the mesh directory', () => {
+  const away = { file: 'mesh.yaml', line: 1, message: 'branch main cannot be fetched' };
+
+  it('is told beside what is wrong in the directory itself, and no longer than it is so', async () => {
+    await publisher.setSourceProblems([away]);
+    expect((await readMeshProblems(pool))?.problems).toEqual([away]);
+    await mesh.write(GUESTS, `${GUESTS_NEED}\nneeds contains {\n`);
+    await publisher.publish();
+    const [first, second] = (await readMeshProblems(pool))?.problems ?? [];
+    expect([first, second]).toEqual([away, expect.objectContaining({ file: GUESTS })]);
+    await mesh.write(GUESTS, GUESTS_NEED);
+    await publisher.publish();
+    expect((await readMeshProblems(pool))?.problems).toEqual([away]);
+    await publisher.setSourceProblems([]);
+    expect(await readMeshProblems(pool)).toBeUndefined();
+  });
+});
+
+describe('a mesh directory between two commits', () => {
+  it('is read when it is at the second', async () => {
+    const before = await readLiveRevision(pool);
+    await beginCheckout(mesh.directory);
+    await mesh.write(GUESTS, 'package mesh.teams.guests\n');
+    const published = publisher.publish();
+    const outcome = await Promise.race([published, sleep(300, 'waits')]);
+    expect(outcome).toBe('waits');
+    await mesh.write(GUESTS, `${GUESTS_NEED}# the same, and more\n`);
+    await endCheckout(mesh.directory);
+    await published;
+    expect((await readLiveRevision(pool))?.revision.id).toBe(before?.revision.id);
   });
 });
