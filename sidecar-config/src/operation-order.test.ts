@@ -4,8 +4,9 @@ import { byPrecedence, overriding } from './operation-order.js';
 
 function operations(...requests: string[]): Operation[] {
   return requests.map((request): Operation => {
-    const [method = '', path = ''] = request.split(' ');
-    return { id: request, name: request, service: 's', class: 'read', method, path };
+    const [, method = '', host = '', path = ''] = /^(\w+) ([^/]*)(.*)$/.exec(request) ?? [];
+    const outside = host === '' ? {} : { host };
+    return { id: request, name: request, service: 's', class: 'read', method, path, ...outside };
   });
 }
 
@@ -21,6 +22,17 @@ describe('byPrecedence', () => {
       'GET /{y}/b/c',
     ]);
   });
+
+  it('puts a parameter before any rest', () => {
+    const list = operations('GET /**', 'GET /a/**', 'GET /{x}', 'GET /a/{x}', 'GET /a/b');
+    expect(ids(byPrecedence(list))).toEqual([
+      'GET /a/b',
+      'GET /a/{x}',
+      'GET /a/**',
+      'GET /{x}',
+      'GET /**',
+    ]);
+  });
 });
 
 describe('overriding', () => {
@@ -30,6 +42,9 @@ describe('overriding', () => {
     'POST /rides/latest',
     'GET /rides/{id}/stops',
     'GET /drivers/latest',
+    'GET api.example:443/**',
+    'GET api.example:443/rides/latest',
+    'GET other.example:443/rides/latest',
   );
 
   it.each([
@@ -37,6 +52,8 @@ describe('overriding', () => {
     ['GET /rides/latest', []],
     ['POST /rides/latest', []],
     ['GET /rides/{id}/stops', []],
+    ['GET api.example:443/**', ['GET api.example:443/rides/latest']],
+    ['GET api.example:443/rides/latest', []],
   ])('of %s', (id, expected) => {
     const operation = list.find((candidate) => candidate.id === id);
     expect(operation === undefined ? undefined : ids(overriding(operation, list))).toEqual(

@@ -5,22 +5,35 @@ import fc from 'fast-check';
 import { byPrecedence } from './operation-order.js';
 import { type Answer, judgements } from './shadow-judgement.js';
 
-type Request = Pick<Operation, 'method' | 'path'>;
+type Request = Pick<Operation, 'method' | 'path' | 'host'>;
 
 const SEGMENTS = ['a', 'b', '{x}', '{y}'];
 const paths = fc
-  .array(fc.constantFrom(...SEGMENTS), { minLength: 1, maxLength: 2 })
-  .map((segments) => `/${segments.join('/')}`);
+  .tuple(
+    fc.array(fc.constantFrom(...SEGMENTS), { minLength: 1, maxLength: 2 }),
+    fc.constantFrom('', '', '', '/**'),
+  )
+  .map(([segments, rest]) => `/${segments.join('/')}${rest}`);
+const hosts = fc.constantFrom({}, {}, { host: 'api.example:443' });
 const answers = fc
-  .uniqueArray(fc.tuple(fc.constantFrom('GET', 'PUT'), paths, fc.boolean()), {
+  .uniqueArray(fc.tuple(fc.constantFrom('GET', 'PUT'), paths, fc.boolean(), hosts), {
     // Two operations of one service never have the same form.
-    selector: ([method, path]) => `${method} ${path.replaceAll(/\{.\}/g, '{}')}`,
+    selector: ([method, path, , host]) =>
+      `${method} ${host.host}${path.replaceAll(/\{.\}/g, '{}')}`,
     maxLength: 6,
   })
   .map((all) => {
-    const forms = all.map(([method, path, allowed]) => ({
+    const forms = all.map(([method, path, allowed, host]) => ({
       allowed,
-      form: { id: `s.${method} ${path}`, name: '', service: 's', class: 'read', method, path },
+      form: {
+        id: `s.${method} ${host.host}${path}`,
+        name: '',
+        service: 's',
+        class: 'read',
+        method,
+        path,
+        ...host,
+      },
     }));
     const order = byPrecedence(forms.map(({ form }) => form as Operation));
     return order.map((form): Answer => {
@@ -29,14 +42,17 @@ const answers = fc
     });
   });
 const requests: Request[] = ['GET', 'PUT', 'DELETE'].flatMap((method) =>
-  ['/a', '/b', '/c', '/a/a', '/a/b', '/a/c', '/b/a', '/c/b', '/c/c', '/a/a/a'].map((path) => ({
-    method,
-    path,
-  })),
+  ['/a', '/b', '/c', '/a/', '/a/a', '/a/b', '/a/c', '/b/a', '/c/b', '/c/c', '/a/a/a'].flatMap(
+    (path) => [
+      { method, path },
+      { method, path, host: 'api.example:443' },
+    ],
+  ),
 );
 
-function matches(form: Request, { method, path }: Request): boolean {
-  return form.method === method && new RegExp(`^${pathTemplateRegex(form.path)}$`).test(path);
+function matches(form: Request, { method, path, host }: Request): boolean {
+  const isAsked = form.method === method && form.host === host;
+  return isAsked && new RegExp(`^${pathTemplateRegex(form.path)}$`).test(path);
 }
 
 /** What one revision alone decides: the first form that matches. */
