@@ -1,6 +1,4 @@
-import type { LabelSelector } from './label-selector.js';
-
-export type Labels = Readonly<Record<string, string>>;
+import type { LabelSelector, Labels } from './label-selector.js';
 
 export type Protocol = 'TCP' | 'UDP' | 'SCTP';
 

@@ -1,4 +1,4 @@
-import type { Labels } from './cluster.js';
+export type Labels = Readonly<Record<string, string>>;
 
 export type LabelRequirement =
   | { readonly key: string; readonly operator: 'In' | 'NotIn'; readonly values: readonly string[] }
