@@ -3,12 +3,12 @@ import { type BuildCache, sha256 } from './build-cache.js';
 import type { CatalogSlices } from './catalog-slices.js';
 import { EvaluationError, type Evaluator } from './evaluator.js';
 import { entrypointOf } from './instrument.js';
-import type { Question, TeamJoin } from './team-joins.js';
+import type { TeamJoin } from './team-joins.js';
 import type { ReadyUnit, Tools, UnitBuilds } from './unit-builds.js';
 import { evaluationProblem } from './unit-evaluation.js';
 
-/** Questions that are judged in one evaluation. */
-const QUESTIONS_AT_ONCE = 4_000;
+/** Candidates that are judged in one evaluation. */
+const CANDIDATES_AT_ONCE = 4_000;
 
 /** What guardrails said, as it came out of the evaluation. */
 export type Rows = readonly unknown[];
@@ -51,7 +51,7 @@ export class GuardrailJudgement {
       .filter(({ rule }) => rule === 'deny')
       .map(entrypointOf)
       .find((each) => facts.entrypoints.includes(each));
-    const asked = teams.filter(({ questions }) => questions.length > 0);
+    const asked = teams.filter(({ pairs }) => pairs.length > 0);
     if (entrypoint === undefined || asked.length === 0) {
       return { rows: new Map(), others: [], evaluated: false };
     }
@@ -68,12 +68,12 @@ export class GuardrailJudgement {
     }
 
     const wasm = await this.#builds.readOwnProgram(tools, platform);
-    const evaluate = async (questions: readonly Question[]): Promise<Rows> => {
+    const evaluate = async (batch: readonly TeamJoin[]): Promise<Rows> => {
       const sets = await this.#evaluator.evaluate({
         key: `${platform.program} ${slice.hash}`,
         program: () => ({ wasm, data: slice.json() }),
         entrypoints: [entrypoint],
-        input: `{"candidates":[${questions.map(({ candidates }) => candidates).join(',')}]}`,
+        input: `{"candidates":[${batch.map(({ candidates }) => candidates).join(',')}]}`,
       });
       const rows = sets[entrypoint];
       return Array.isArray(rows) ? rows : [];
@@ -81,7 +81,7 @@ export class GuardrailJudgement {
     try {
       const others = await Promise.all(
         batches(unknown, facts.judgesOneByOne).map(async (batch) =>
-          this.#learn(batch, await evaluate(batch.flatMap(({ questions }) => questions))),
+          this.#learn(batch, await evaluate(batch)),
         ),
       );
       const judgement = this.#judgement(asked, others.flat(), true);
@@ -99,7 +99,7 @@ export class GuardrailJudgement {
     const byPair = new Map<string, unknown[]>();
     const byTeam = teams.map((team) => {
       const said: unknown[] = [];
-      for (const { pair } of team.questions) byPair.set(pair, said);
+      if (rows.length > 0) for (const pair of team.pairs) byPair.set(pair, said);
       return { team, said };
     });
     const others: unknown[] = [];
@@ -130,12 +130,12 @@ function batches(teams: readonly TeamJoin[], oneByOne: boolean): (readonly TeamJ
   const all: TeamJoin[][] = [];
   let size = Number.POSITIVE_INFINITY;
   for (const team of teams) {
-    if (size + team.questions.length > QUESTIONS_AT_ONCE) {
+    if (size + team.pairs.length > CANDIDATES_AT_ONCE) {
       all.push([]);
       size = 0;
     }
     all.at(-1)?.push(team);
-    size += team.questions.length;
+    size += team.pairs.length;
   }
   return all;
 }

@@ -74,17 +74,11 @@ export function joinOver(
   },
   stated: StatedRelations,
 ): Join {
-  const grantsByKey = new Map<string, Grant[]>();
-  for (const grant of stated.grants) {
-    const key = grantKey(grant.operation, grant.caller.kind, grant.caller.name);
-    const same = grantsByKey.get(key);
-    if (same === undefined) grantsByKey.set(key, [grant]);
-    else same.push(grant);
-  }
-
+  const index = new GrantIndex(stated.grants);
   const used = new Set<Grant>();
   const ungranted: Need[] = [];
-  const agreements = new Map<string, Agreement>();
+  /** By caller, then operation: one for each purpose. */
+  const agreements = new Map<string, Map<string, Agreement[]>>();
   const agree = (
     { service, operation, purpose = '', optional = false, witness: need }: Need,
     grant: Witness,
@@ -92,25 +86,35 @@ export function joinOver(
   ) => {
     const found = operations.get(operation);
     if (found === undefined) return;
-    const key = `${service} ${operation} ${purpose}`;
-    const before = agreements.get(key);
+    const ofCaller = entry(agreements, service, () => new Map<string, Agreement[]>());
+    const same = entry(ofCaller, operation, (): Agreement[] => []);
+    const at = same.findIndex((each) => each.purpose === purpose);
+    const before = same[at];
     if (before === undefined) {
-      const kinds = grantedTo.length === 1 ? grantedTo : [...new Set(grantedTo)].sort();
-      const names = { caller: service, callee: found.service, operation, class: found.class };
-      agreements.set(key, { ...names, purpose, optional, need, grant, grantedTo: kinds });
+      same.push({
+        caller: service,
+        callee: found.service,
+        operation,
+        class: found.class,
+        purpose,
+        optional,
+        need,
+        grant,
+        grantedTo: grantedTo.length === 1 ? grantedTo : [...new Set(grantedTo)].sort(),
+      });
       return;
     }
-    agreements.set(key, {
+    same[at] = {
       ...before,
       optional: before.optional || optional,
       need: smaller(before.need, need),
       grantedTo: [...new Set([...before.grantedTo, ...grantedTo])].sort(),
-    });
+    };
   };
 
   for (const need of stated.needs) {
     const service = services.get(need.service);
-    const matching = service === undefined ? [] : matchingGrants(grantsByKey, service, need);
+    const matching = service === undefined ? [] : index.matching(service, need.operation);
     const [proof] = matching.length === 1 ? matching : [...matching].sort(compareProofs);
     if (proof === undefined) {
       ungranted.push(need);
@@ -125,17 +129,28 @@ export function joinOver(
   for (const allowance of baseline) {
     agree(allowance, allowance.witness, ['baseline']);
   }
-  const agreed = new Set([...agreements.values()].map(pairOf));
+  const all: Agreement[] = [];
+  for (const ofCaller of agreements.values()) {
+    for (const same of ofCaller.values()) for (const agreement of same) all.push(agreement);
+  }
   return {
-    agreements: [...agreements.values()].sort(
+    agreements: all.sort(
       (a, b) =>
         compareText(a.caller, b.caller) ||
         compareText(a.operation, b.operation) ||
         compareText(a.purpose, b.purpose),
     ),
-    ungranted: ungranted.filter((need) => !agreed.has(`${need.service} ${need.operation}`)),
+    ungranted: ungranted.filter((need) => !agreements.get(need.service)?.has(need.operation)),
     unused: stated.grants.filter((grant) => !used.has(grant)),
   };
+}
+
+function entry<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }
 
 /** The agreements as guardrails see them. */
@@ -143,12 +158,19 @@ export function candidatesOf(
   services: ReadonlyMap<string, Pick<Service, 'placement'>>,
   agreements: readonly Agreement[],
 ): Candidate[] {
-  const cellsOf = (name: string) => [...new Set(services.get(name)?.placement)].sort();
-  return agreements.map(({ need: _need, grant: _grant, ...candidate }) => {
-    const callerCells = cellsOf(candidate.caller);
-    const calleeCells = cellsOf(candidate.callee);
+  const cells = new Map<string, string[]>();
+  const cellsOf = (name: string) => {
+    const known = cells.get(name) ?? [...new Set(services.get(name)?.placement)].sort();
+    cells.set(name, known);
+    return known;
+  };
+  return agreements.map((agreement) => {
+    const { caller, callee, operation, purpose, optional, grantedTo } = agreement;
+    const callerCells = cellsOf(caller);
+    const calleeCells = cellsOf(callee);
     const sharedCells = callerCells.filter((cell) => calleeCells.includes(cell));
-    return { ...candidate, callerCells, calleeCells, sharedCells };
+    const stated = { caller, callee, operation, class: agreement.class, purpose, optional };
+    return { ...stated, grantedTo, callerCells, calleeCells, sharedCells };
   });
 }
 
@@ -185,27 +207,34 @@ export function edgesOf(
   for (const denial of refused) {
     refusals.set(pairOf(denial), [...(refusals.get(pairOf(denial)) ?? []), denial]);
   }
-  const allowed = new Map<string, [Agreement, ...Agreement[]]>();
+  const allowed = new Map<string, Map<string, [Agreement, ...Agreement[]]>>();
   for (const agreement of agreements) {
-    const pair = pairOf(agreement);
-    if (refusals.get(pair)?.some((denial) => isRefusedBy(agreement, denial))) continue;
-    const same = allowed.get(pair);
-    if (same === undefined) allowed.set(pair, [agreement]);
+    const denials = refusals.size === 0 ? undefined : refusals.get(pairOf(agreement));
+    if (denials?.some((denial) => isRefusedBy(agreement, denial))) continue;
+    const ofCaller = entry(allowed, agreement.caller, () => new Map());
+    const same = ofCaller.get(agreement.operation);
+    if (same === undefined) ofCaller.set(agreement.operation, [agreement]);
     else same.push(agreement);
   }
-  const edges = new Map<string, Edge & { operations: AgreedOperation[] }>();
-  for (const [first, ...others] of allowed.values()) {
-    const { caller, callee } = first;
-    const id = edgeId(caller, callee);
-    const edge = edges.get(id) ?? { id, caller, callee, operations: [] };
-    edge.operations.push(agreedOperation(first, others));
-    edges.set(id, edge);
+  const edges: Edge[] = [];
+  for (const [caller, ofCaller] of allowed) {
+    const operations = new Map<string, AgreedOperation[]>();
+    for (const [first, ...others] of ofCaller.values()) {
+      const ofEdge = entry(operations, first.callee, (): AgreedOperation[] => []);
+      ofEdge.push(agreedOperation(first, others));
+    }
+    for (const [callee, agreed] of operations) {
+      edges.push({ id: edgeId(caller, callee), caller, callee, operations: agreed });
+    }
   }
-  return [...edges.values()].sort((a, b) => compareText(a.id, b.id));
+  return edges.sort((a, b) => compareText(a.id, b.id));
 }
 
 /** One operation, agreed for one purpose or several. */
 function agreedOperation(first: Agreement, others: readonly Agreement[]): AgreedOperation {
+  if (others.length === 0 && first.purpose === '') {
+    return { operation: first.operation, need: first.need, grant: first.grant };
+  }
   const all = [first, ...others];
   const proof = others.reduce(betterProof, first);
   const purposes = [...new Set(all.map(({ purpose }) => purpose))].filter((each) => each !== '');
@@ -229,24 +258,30 @@ export function pairOf({ caller, operation }: { caller: string; operation: strin
   return `${caller} ${operation}`;
 }
 
-function matchingGrants(
-  grantsByKey: ReadonlyMap<string, readonly Grant[]>,
-  service: Service,
-  need: Need,
-): Grant[] {
-  const names: Readonly<Record<CallerKind, string>> = {
-    service: service.name,
-    team: service.team,
-    tier: service.tier,
-    product: service.product,
-  };
-  return CALLER_KINDS.flatMap(
-    (kind) => grantsByKey.get(grantKey(need.operation, kind, names[kind])) ?? [],
-  );
-}
+/** Grants by operation, then by whom they let in. */
+class GrantIndex {
+  readonly #grants = new Map<string, Map<CallerKind, Map<string, Grant[]>>>();
 
-function grantKey(operation: string, kind: CallerKind, name: string): string {
-  return `${operation} ${kind} ${name}`;
+  constructor(grants: readonly Grant[]) {
+    for (const grant of grants) {
+      const ofOperation = entry(this.#grants, grant.operation, () => new Map());
+      const ofKind = entry(ofOperation, grant.caller.kind, () => new Map());
+      entry(ofKind, grant.caller.name, (): Grant[] => []).push(grant);
+    }
+  }
+
+  /** The narrower kinds first. */
+  matching(service: Service, operation: string): Grant[] {
+    const ofOperation = this.#grants.get(operation);
+    if (ofOperation === undefined) return [];
+    const matching: Grant[] = [];
+    for (const kind of CALLER_KINDS) {
+      const name = kind === 'service' ? service.name : service[kind];
+      const grants = ofOperation.get(kind)?.get(name);
+      if (grants !== undefined) matching.push(...grants);
+    }
+    return matching;
+  }
 }
 
 function compareProofs(a: Grant, b: Grant): number {

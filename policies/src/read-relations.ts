@@ -80,11 +80,18 @@ const NEED_EXAMPLE =
 export type Emitted = { readonly rows: unknown; readonly rules: readonly Witness[] };
 
 export function readNeeds(names: MeshNames, team: string, emitted: Emitted): ReadRelations<Need> {
-  const read = readRows(emitted, 'needs', NeedShape, NEED_EXAMPLE, (need, witness) => [
-    ...unknownService(names, need.service, witness),
-    ...unknownOperation(names, need.operation, witness),
-    ...foreignService(names, team, need.service, witness),
-  ]);
+  const read = readRows(
+    emitted,
+    'needs',
+    NeedShape,
+    NEED_EXAMPLE,
+    (need, witness) => [
+      ...unknownService(names, need.service, witness),
+      ...unknownOperation(names, need.operation, witness),
+      ...foreignService(names, team, need.service, witness),
+    ],
+    (relation) => plainNeed(names, team, relation),
+  );
   const { relations, problems } = sorted(read.relations.map(needOf), read.problems, needKey);
   return { relations, problems: [...problems, ...contradictions(relations)] };
 }
@@ -92,15 +99,22 @@ export function readNeeds(names: MeshNames, team: string, emitted: Emitted): Rea
 export function readGrants(names: MeshNames, team: string, emitted: Emitted): ReadRelations<Grant> {
   const example =
     '{"operation": "<service>.<operation>", "caller": {"service" | "team" | "tier" | "product": "…"}}';
-  const read = readRows(emitted, 'grants', GrantShape, example, (grant, witness) => {
-    const { kind, name } = selector(grant.caller);
-    const owner = names.operations.get(grant.operation)?.service;
-    return [
-      ...unknownOperation(names, grant.operation, witness),
-      ...(owner === undefined ? [] : foreignService(names, team, owner, witness)),
-      ...unknownName(kind, name, names.callers(kind), witness),
-    ];
-  });
+  const read = readRows(
+    emitted,
+    'grants',
+    GrantShape,
+    example,
+    (grant, witness) => {
+      const { kind, name } = selector(grant.caller);
+      const owner = names.operations.get(grant.operation)?.service;
+      return [
+        ...unknownOperation(names, grant.operation, witness),
+        ...(owner === undefined ? [] : foreignService(names, team, owner, witness)),
+        ...unknownName(kind, name, names.callers(kind), witness),
+      ];
+    },
+    (relation) => plainGrant(names, team, relation),
+  );
   const relations = read.relations.map(({ operation, caller, witness }) => ({
     operation,
     caller: selector(caller),
@@ -150,6 +164,43 @@ export function compareDenials(a: GuardrailDenial, b: GuardrailDenial): number {
   );
 }
 
+/** The usual need: of an own service, nothing but a known operation. */
+function plainNeed(
+  names: MeshNames,
+  team: string,
+  relation: unknown,
+): z.infer<typeof NeedShape> | undefined {
+  if (typeof relation !== 'object' || relation === null) return undefined;
+  const { service, operation, ...others } = relation as Record<string, unknown>;
+  if (typeof service !== 'string' || typeof operation !== 'string') return undefined;
+  for (const _ in others) return undefined;
+  const isSound = names.services.get(service)?.team === team && names.operations.has(operation);
+  return isSound ? { service, operation } : undefined;
+}
+
+/** The usual grant: of an own operation, to one known caller. */
+function plainGrant(
+  names: MeshNames,
+  team: string,
+  relation: unknown,
+): z.infer<typeof GrantShape> | undefined {
+  if (typeof relation !== 'object' || relation === null) return undefined;
+  const { operation, caller, ...others } = relation as Record<string, unknown>;
+  if (typeof operation !== 'string' || typeof caller !== 'object' || caller === null) {
+    return undefined;
+  }
+  for (const _ in others) return undefined;
+  const owner = names.operations.get(operation)?.service ?? '';
+  if (names.services.get(owner)?.team !== team) return undefined;
+  const [[kind, name] = ['', undefined], ...more] = Object.entries(caller);
+  if (more.length > 0 || typeof name !== 'string') return undefined;
+  if (kind === 'service' && names.callers(kind).has(name))
+    return { operation, caller: { service: name } };
+  if (kind === 'team' && names.callers(kind).has(name))
+    return { operation, caller: { team: name } };
+  return undefined;
+}
+
 function needOf({
   service,
   operation,
@@ -172,6 +223,7 @@ function needKey({ service, operation, purpose = '', optional = false }: Need): 
 
 /** A service works on without an operation or it does not; two answers would make the softer one win. */
 function contradictions(needs: readonly Need[]): Problem[] {
+  if (!needs.some(({ optional }) => optional === true)) return [];
   const optionals = new Map(
     needs
       .filter((need) => need.optional)
@@ -199,6 +251,8 @@ export function readRows<Shape>(
   shape: z.ZodType<Shape>,
   example: string,
   check: (relation: Shape, witness: Witness) => Problem[],
+  /** A relation that has the shape and passes the check beyond doubt, seen at a glance. */
+  plain: (relation: unknown) => Shape | undefined = () => undefined,
 ): ReadRelations<Shape & { readonly witness: Witness }> {
   const relations: (Shape & { witness: Witness })[] = [];
   const problems: Problem[] = [];
@@ -211,6 +265,11 @@ export function readRows<Shape>(
   for (const { rule, relation } of emitted) {
     const witness = rules[rule];
     if (witness === undefined) throw new RangeError(`${set}: there is no rule ${rule}`);
+    const sound = plain(relation);
+    if (sound !== undefined) {
+      relations.push({ ...sound, witness });
+      continue;
+    }
     const parsed = shape.safeParse(relation);
     if (!parsed.success) {
       const faults = parsed.error.issues.map((issue) => issue.message);

@@ -11,17 +11,12 @@ export interface TeamJoin {
   readonly join: Join;
   /** Grants that these needs use. */
   readonly used: readonly Grant[];
-  readonly questions: readonly Question[];
-  /** Names the questions: other questions, another hash. */
-  readonly hash: string;
-}
-
-/** Everything that one caller wants of one operation; guardrails judge it together. */
-export interface Question {
-  /** `<caller> <operation>`. */
-  readonly pair: string;
-  /** JSON of its candidates, separated by commas. */
+  /** `<caller> <operation>` of what guardrails are asked about. */
+  readonly pairs: readonly string[];
+  /** The same as they are asked: JSON of candidates, separated by commas. */
   readonly candidates: string;
+  /** Of the candidates. */
+  readonly hash: string;
 }
 
 const NONE: readonly Need[] = [];
@@ -108,19 +103,14 @@ export class TeamJoins {
 
 function teamJoin(names: MeshNames, team: string, join: Join, grants: readonly Grant[]): TeamJoin {
   const unused = new Set(join.unused);
-  const pairs = new Map<string, string>();
-  for (const candidate of candidatesOf(names.services, join.agreements)) {
-    const before = pairs.get(pairOf(candidate));
-    const json = JSON.stringify(candidate);
-    pairs.set(pairOf(candidate), before === undefined ? json : `${before},${json}`);
-  }
-  const questions = [...pairs].map(([pair, candidates]) => ({ pair, candidates }));
+  const candidates = JSON.stringify(candidatesOf(names.services, join.agreements)).slice(1, -1);
   return {
     team,
     join,
     used: grants.filter((grant) => !unused.has(grant)),
-    questions,
-    hash: sha256(questions.map(({ candidates }) => candidates).join('\n')),
+    pairs: join.agreements.map(pairOf),
+    candidates,
+    hash: sha256(candidates),
   };
 }
 
