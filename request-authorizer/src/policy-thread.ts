@@ -7,18 +7,21 @@ const DECISION_MS_MAX = 250;
 /** Starting takes tens of milliseconds, on a machine with much else to do more. */
 const START_MS_MAX = 700;
 const WAITING_MAX = 256;
+/** The sidecar of a request that waits longer has given it up. */
+const WAITING_MS_MAX = 1_000;
 /** In MiB, beside the policy's own memory. */
 const HEAP_MAX = 64;
 
 interface Waiting {
+  readonly sinceMs: number;
   readonly request: DecisionRequest;
   readonly resolve: (rules: readonly number[]) => void;
   readonly reject: (error: UndecidedError) => void;
 }
 
 /**
- * One policy in a thread of its own, asked one request after the other: a policy that never ends or takes all
- * memory costs its team's requests their decision, and nobody else's. After such an end the next request starts anew.
+ * One policy in a thread of its own, asked one request after the other: a request on which the policy never ends or
+ * takes all memory is not decided; those that wait behind it are, by a new thread, and other teams' notice nothing.
  */
 export class PolicyThread {
   // Built code only: a thread cannot load TypeScript, and both `src` and `dist` find it here.
@@ -42,7 +45,8 @@ export class PolicyThread {
       return Promise.reject(error);
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ request: { id: this.#nextId++, input }, resolve, reject });
+      const request = { id: this.#nextId++, input };
+      this.#queue.push({ sinceMs: performance.now(), request, resolve, reject });
       if (this.#worker === undefined) this.#start();
       if (this.#isReady && this.#queue.length === 1) this.#askNext();
     });
@@ -84,6 +88,12 @@ export class PolicyThread {
   }
 
   #askNext(): void {
+    const oldestMs = performance.now() - WAITING_MS_MAX;
+    const isLate = (waiting: Waiting | undefined) => (waiting?.sinceMs ?? oldestMs) < oldestMs;
+    while (isLate(this.#queue[0])) {
+      const error = new UndecidedError('too many requests wait', `for over ${WAITING_MS_MAX} ms`);
+      this.#queue.shift()?.reject(error);
+    }
     const [next] = this.#queue;
     if (next === undefined) return;
     this.#worker?.postMessage(next.request);
@@ -98,13 +108,15 @@ export class PolicyThread {
     this.#timer.unref();
   }
 
-  /** Ends the thread; whoever waits behind the request that ended it gets no decision either. */
+  /** Ends the thread. Of those that wait the first is to blame, unless the thread had not even started. */
   async #end(error: UndecidedError): Promise<void> {
     clearTimeout(this.#timer);
     const worker = this.#worker;
+    const failed = this.#queue.splice(0, this.#isReady && !this.#closed ? 1 : WAITING_MAX);
     this.#worker = undefined;
     this.#isReady = false;
-    for (const { reject } of this.#queue.splice(0)) reject(error);
+    for (const { reject } of failed) reject(error);
+    if (this.#queue.length > 0) this.#start();
     await worker?.terminate();
   }
 }
