@@ -42,7 +42,7 @@ const house = {
     'runner',
     'topology-ui',
   ],
-  bench: ['local-parts', 'model', 'envoy-control-plane-ts', 'policies', 'runner'],
+  bench: ['local-parts', 'model', 'envoy-control-plane-ts', 'policies', 'runner', 'sidecar-config'],
 };
 const workspaces = Object.keys(house);
 const TEST_CODE = '(\\.test\\.ts$|/(testing|test-support)/)';

@@ -1,11 +1,12 @@
 // `npm run bench -- xds` measures the xDS library beside its peers and prints both; `-- policies` measures the
-// policy compiler in the same way.
+// policy compiler in the same way, `-- policy-change` what changes of policy do to traffic.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { machineLine } from './machine.js';
 import type { ServerName } from './measured-server.js';
 import { type Options, readOptions, UsageError } from './options.js';
 import { measurePolicies, policyReport } from './policies/policies.js';
+import { measurePolicyChange, policyChangeReport } from './policies/policy-change.js';
 import { topOfProfile } from './profile.js';
 import { buildGo } from './programs.js';
 import { report } from './report.js';
@@ -104,6 +105,9 @@ const [benchmark] = process.argv.slice(2);
 if (benchmark === 'policies') {
   const machine = machineLine();
   process.stdout.write(`${policyReport(await measurePolicies(say), machine)}\n`);
+} else if (benchmark === 'policy-change') {
+  const machine = machineLine();
+  process.stdout.write(`${policyChangeReport(await measurePolicyChange(say), machine)}\n`);
 } else {
   await run(read());
 }

@@ -33,6 +33,7 @@ export class UsageError extends Error {
 }
 
 const usage = `npm run bench -- policies
+npm run bench -- policy-change
 npm run bench -- xds [options]
   --sidecars N       streams, one TCP connection each (1000)
   --changes N        changes measured in a round (10)

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ensureBinary } from '@dotline/local-parts/binary';
 import { opaSource } from '@dotline/local-parts/opa';
 import { catalogOf } from '@dotline/policies/catalog';
+import { NODE_OPTIONS } from '@dotline/runner/control-plane-node-options';
 import { benchDirectory } from '../programs.js';
 import { spread } from '../quantiles.js';
 import type { Compilation, CompileTask } from './compile-process.js';
@@ -151,7 +152,7 @@ function childrenCpuMs(stat: string): number {
 
 function compileIn(task: CompileTask): Compilation[] {
   const script = join(benchDirectory, 'dist', 'policies', 'compile-process.js');
-  const lines = run(process.execPath, [script, JSON.stringify(task)])
+  const lines = run(process.execPath, [...NODE_OPTIONS, script, JSON.stringify(task)])
     .trim()
     .split('\n');
   return lines.map((line): Compilation => JSON.parse(line));
