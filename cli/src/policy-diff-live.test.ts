@@ -6,8 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { meshFolders } from '@dotline/runner/mesh-state';
 import type {
   AllowedTrafficView,
+  EdgeView,
   PreviewView,
   ShadowOperationView,
+  ShadowView,
 } from '@dotline/topology-ui/api';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { GUESTS, HelloCheckout } from './testing/hello-checkout.js';
@@ -134,19 +136,24 @@ async function rename(times: number): Promise<number[]> {
   return statuses;
 }
 
-/** What the command says once it has counted so many requests to rename the house. */
+/** What the command says once so many requests to rename the house are counted. */
 async function judgedRenames(
   requests: number,
-): Promise<{ code: number; verdict: string; operation: ShadowOperationView }> {
-  const untilMs = Date.now() + 30_000;
-  for (;;) {
-    const { code, stdout } = await hello.dotline('policy', 'shadow', '--json');
-    const { verdict, shadow } = JSON.parse(stdout);
-    const operation = shadow.operations.find(
-      (each: ShadowOperationView) => each.operation === 'greeter.rename',
-    );
-    if (operation?.requests >= requests) return { code, verdict, operation };
-    if (Date.now() > untilMs) throw new Error(stdout);
+): Promise<{ code: number; verdict: string; operation: ShadowOperationView | undefined }> {
+  const isRename = ({ operation }: ShadowOperationView) => operation === 'greeter.rename';
+  await until('the requests are counted', async () => {
+    const { shadow } = (await (await fetch(`${address}/api/shadow`)).json()) as ShadowView;
+    return (shadow?.operations.find(isRename)?.requests ?? 0) >= requests;
+  });
+  const { code, stdout } = await hello.dotline('policy', 'shadow', '--json');
+  const { verdict, shadow } = JSON.parse(stdout);
+  return { code, verdict, operation: shadow.operations.find(isRename) };
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const untilMs = Date.now() + SEEN_WITHIN_MS;
+  while (!(await holds().catch(() => false))) {
+    if (Date.now() > untilMs) throw new Error(`not in time: ${what}`);
     await sleep(200);
   }
 }
@@ -186,10 +193,10 @@ describe('dotline policy shadow', () => {
   it('counts what a branch would deny of a revision that went live after it', async () => {
     await hello.dotline('policy', 'shadow', 'start', 'main');
     await allowRenaming(hello.directory);
-    const untilMs = Date.now() + 30_000;
-    const allows = async () =>
-      (await hello.dotline('explain', 'visitor', 'greeter')).stdout.includes(`${GUESTS}:7`);
-    while (!(await allows())) if (Date.now() > untilMs) throw new Error('it did not go live');
+    await until('the rules are live', async () => {
+      const edges = (await (await fetch(`${address}/api/edges`)).json()) as EdgeView[];
+      return edges[0]?.operations.length === 2;
+    });
     expect(await hello.dotline('wait', 'live')).toMatchObject({ code: 0 });
     expect(await rename(12)).not.toContain(403);
     const { code, verdict, operation } = await judgedRenames(12);
