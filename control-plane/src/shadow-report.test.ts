@@ -27,7 +27,11 @@ describe('a revision that is to be staged', () => {
   it.each([
     [400, 'nothing', undefined],
     [400, 'an edge of nobody', { ...body, edges: [testEdge('nobody', 'b', ['read'])] }],
-    [400, 'an operation that nobody offers', { ...body, edges: [testEdge('a', 'b', ['fly' as 'read'])] }],
+    [
+      400,
+      'an operation that nobody offers',
+      { ...body, edges: [testEdge('a', 'b', ['fly' as 'read'])] },
+    ],
     [400, 'an edge without operations', { ...body, edges: [testEdge('a', 'b', [])] }],
     [409, 'another mesh', { ...body, mesh: { ...mesh, name: 'another' } }],
     [409, 'another trust domain', { ...body, mesh: { ...mesh, trustDomain: 'else.example' } }],
