@@ -23,7 +23,8 @@ export async function tellEnforcement(
   print: (line: string) => void,
 ): Promise<boolean> {
   const startMs = Date.now();
-  const seconds = () => `${((Date.now() - startMs) / 1000).toFixed(1)} s`;
+  // The branch moved just before this process began.
+  const seconds = () => `${((Date.now() - performance.timeOrigin) / 1000).toFixed(1)} s`;
   let told = '';
   let hasAnswered = false;
   const tell = (line: string) => {
