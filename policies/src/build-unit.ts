@@ -47,10 +47,11 @@ export interface BuiltUnit {
 
 export type BuildResult = { built: BuiltUnit } | { problems: readonly Problem[] };
 
-/** A unit that is parsed. */
+/** A unit that is parsed, and ready to be compiled. */
 interface ParsedUnit {
   readonly unit: PolicyUnit;
   readonly parsed: readonly ParsedSource[];
+  readonly instrumented: InstrumentedUnit;
 }
 
 /**
@@ -64,7 +65,8 @@ export async function buildUnit(
 ): Promise<BuildResult> {
   return refusingExhaustion(unit, async () => {
     const { parsed, problems } = await parseUnit(opa, unit);
-    return problems.length > 0 ? { problems } : buildParsed(opa, capabilities, { unit, parsed });
+    if (problems.length > 0) return { problems };
+    return buildParsed(opa, capabilities, parsedUnit(unit, parsed));
   });
 }
 
@@ -87,13 +89,13 @@ export async function buildTogether(
       const result = await refusingExhaustion(unit, () => parseUnit(opa, unit));
       const { problems } = result;
       if (!('parsed' in result) || problems.length > 0) results.set(unit, { problems });
-      else sound.push({ unit, parsed: result.parsed });
+      else sound.push(parsedUnit(unit, result.parsed));
     }),
   );
-  const isAlone = ({ unit, parsed }: ParsedUnit) =>
+  const isAlone = ({ unit, parsed, instrumented }: ParsedUnit) =>
     checkOwn(unit, parsed).length > 0 ||
     // Its WebAssembly goes to authorizers, so it must not depend on who else was built.
-    instrument(unit, parsed).decision !== undefined ||
+    instrumented.decision !== undefined ||
     sound.some((other) => other.unit !== unit && other.unit.package === unit.package);
   const together = sound.filter((each) => !isAlone(each));
   const built = together.length > 1 ? await buildSound(opa, capabilities, together) : undefined;
@@ -115,17 +117,20 @@ async function buildSound(
   capabilities: string,
   units: readonly ParsedUnit[],
 ): Promise<ReadonlyMap<PolicyUnit, BuiltUnit> | undefined> {
-  const instrumented = units.map(({ unit, parsed }) => instrument(unit, parsed));
   const sources = units.flatMap(({ unit }) => unit.sources);
   try {
     const [problems, compiled] = await Promise.all([
       checkTogether(opa, capabilities, sources),
-      compile(opa, capabilities, instrumented),
+      compile(
+        opa,
+        capabilities,
+        units.map(({ instrumented }) => instrumented),
+      ),
     ]);
     if (problems.length > 0 || 'stderr' in compiled) return undefined;
     return new Map(
-      units.map(({ unit, parsed }, index): [PolicyUnit, BuiltUnit] => {
-        const facts = factsOf(parsed, instrumented[index] ?? instrument(unit, parsed));
+      units.map(({ unit, parsed, instrumented }): [PolicyUnit, BuiltUnit] => {
+        const facts = factsOf(unit, parsed, instrumented);
         const emits = facts.entrypoints.length > 0 && compiled.wasm !== undefined;
         return [unit, { facts, ...(emits ? { wasm: compiled.wasm } : {}) }];
       }),
@@ -136,15 +141,19 @@ async function buildSound(
   }
 }
 
+function parsedUnit(unit: PolicyUnit, parsed: readonly ParsedSource[]): ParsedUnit {
+  return { unit, parsed, instrumented: instrument(unit, parsed) };
+}
+
 async function buildParsed(
   opa: Opa,
   capabilities: string,
-  { unit, parsed }: ParsedUnit,
+  built: ParsedUnit,
 ): Promise<BuildResult> {
   // At the same time, since each is a process that takes as long as the other.
   const [found, result] = await Promise.all([
-    checkParsed(opa, capabilities, unit, parsed),
-    compileParsed(opa, capabilities, unit, parsed),
+    checkParsed(opa, capabilities, built.unit, built.parsed),
+    compileParsed(opa, capabilities, built),
   ]);
   // The check names the cause of whatever the compilation says, in the words of the original text.
   return found.length > 0 ? { problems: found } : result;
@@ -153,11 +162,9 @@ async function buildParsed(
 async function compileParsed(
   opa: Opa,
   capabilities: string,
-  unit: PolicyUnit,
-  parsed: readonly ParsedSource[],
+  { unit, parsed, instrumented }: ParsedUnit,
 ): Promise<BuildResult> {
-  const instrumented = instrument(unit, parsed);
-  const facts = factsOf(parsed, instrumented);
+  const facts = factsOf(unit, parsed, instrumented);
   const compiled = await compile(opa, capabilities, [instrumented]);
   if (!('stderr' in compiled)) {
     return { built: { facts, ...(compiled.wasm === undefined ? {} : { wasm: compiled.wasm }) } };
@@ -172,6 +179,7 @@ async function compileParsed(
 }
 
 function factsOf(
+  { kind }: PolicyUnit,
   parsed: readonly ParsedSource[],
   { rules, copyLines, entrypoints, decision }: InstrumentedUnit,
 ): UnitFacts {
@@ -185,7 +193,7 @@ function factsOf(
     copyLines,
     entrypoints,
     reads: withoutSubsumed(catalogPaths),
-    judgesOneByOne: parsed.every(({ module }) => module.judgesOneByOne),
+    judgesOneByOne: kind === 'platform' && parsed.every(({ module }) => module.judgesOneByOne),
     ...(decision === undefined ? {} : { decision }),
   };
 }

@@ -139,7 +139,8 @@ export class PolicyCompiler {
     const units = [...teams, platform];
     const files = units.flatMap((unit) => unit.sources.map(({ file }) => file));
     const commits = this.#git.lastCommits(mesh.directory, new Set(files));
-    const { names, slices } = this.#catalogOf(mesh);
+    const catalog = this.#catalogOf(mesh);
+    const { names, slices } = catalog;
     const made = await this.#builds.makeReady(tools, units);
     const { evaluations, evaluated } = await this.#evaluation.evaluateAll(
       tools,
@@ -173,7 +174,7 @@ export class PolicyCompiler {
       throw new RangeError('the platform is not built');
     }
     const joins = this.#joins.join(names, read, platformStated);
-    const judged = await this.#judgement.judge(tools, slices, platformReady, joins);
+    const judged = await this.#judgement.judge(tools, catalog, platformReady, joins);
     if ('problems' in judged) throw new MeshError(sortProblems(judged.problems));
     const ofTeams = joins.map((team) =>
       this.#edges.of(names, team, judged.rows.get(team) ?? [], platformStated, committed),

@@ -3,7 +3,9 @@ import { type BuildCache, sha256 } from './build-cache.js';
 import type { CatalogSlices } from './catalog-slices.js';
 import { EvaluationError, type Evaluator } from './evaluator.js';
 import { entrypointOf } from './instrument.js';
-import type { TeamJoin } from './team-joins.js';
+import { pairOf } from './join-relations.js';
+import type { MeshNames } from './read-relations.js';
+import { candidatesText, type TeamJoin } from './team-joins.js';
 import type { ReadyUnit, Tools, UnitBuilds } from './unit-builds.js';
 import { evaluationProblem } from './unit-evaluation.js';
 
@@ -42,7 +44,7 @@ export class GuardrailJudgement {
   /** @throws OpaError */
   async judge(
     tools: Tools,
-    slices: CatalogSlices,
+    { names, slices }: { readonly names: MeshNames; readonly slices: CatalogSlices },
     platform: ReadyUnit,
     teams: readonly TeamJoin[],
   ): Promise<Judgement | { problems: readonly Problem[] }> {
@@ -51,7 +53,7 @@ export class GuardrailJudgement {
       .filter(({ rule }) => rule === 'deny')
       .map(entrypointOf)
       .find((each) => facts.entrypoints.includes(each));
-    const asked = teams.filter(({ pairs }) => pairs.length > 0);
+    const asked = teams.filter(({ join }) => join.agreements.length > 0);
     if (entrypoint === undefined || asked.length === 0) {
       return { rows: new Map(), others: [], evaluated: false };
     }
@@ -59,7 +61,7 @@ export class GuardrailJudgement {
     const guardrails = `${key} ${slice.hash}`;
     if (this.#knownFor !== guardrails) this.#known = new WeakMap();
     this.#knownFor = guardrails;
-    const name = `${guardrails} ${sha256(asked.map(({ hash }) => hash).join('\n'))}`;
+    const name = `${guardrails} ${sha256(asked.map((team) => team.key).join('\n'))}`;
     const unknown = facts.judgesOneByOne ? asked.filter((team) => !this.#known.has(team)) : asked;
     if (unknown.length === 0) return this.#judgement(asked, [], false);
     if (unknown.length === asked.length) {
@@ -73,7 +75,7 @@ export class GuardrailJudgement {
         key: `${platform.program} ${slice.hash}`,
         program: () => ({ wasm, data: slice.json() }),
         entrypoints: [entrypoint],
-        input: `{"candidates":[${batch.map(({ candidates }) => candidates).join(',')}]}`,
+        input: `{"candidates":[${batch.map((team) => candidatesText(names, team)).join(',')}]}`,
       });
       const rows = sets[entrypoint];
       return Array.isArray(rows) ? rows : [];
@@ -99,7 +101,9 @@ export class GuardrailJudgement {
     const byPair = new Map<string, unknown[]>();
     const byTeam = teams.map((team) => {
       const said: unknown[] = [];
-      if (rows.length > 0) for (const pair of team.pairs) byPair.set(pair, said);
+      if (rows.length > 0) {
+        for (const agreement of team.join.agreements) byPair.set(pairOf(agreement), said);
+      }
       return { team, said };
     });
     const others: unknown[] = [];
@@ -130,12 +134,12 @@ function batches(teams: readonly TeamJoin[], oneByOne: boolean): (readonly TeamJ
   const all: TeamJoin[][] = [];
   let size = Number.POSITIVE_INFINITY;
   for (const team of teams) {
-    if (size + team.pairs.length > CANDIDATES_AT_ONCE) {
+    if (size + team.join.agreements.length > CANDIDATES_AT_ONCE) {
       all.push([]);
       size = 0;
     }
     all.at(-1)?.push(team);
-    size += team.pairs.length;
+    size += team.join.agreements.length;
   }
   return all;
 }

@@ -45,6 +45,7 @@ export function instrument(unit: PolicyUnit, parsed: readonly ParsedSource[]): I
   const entrypoints = new Set<string>();
   const files = parsed.map(({ source, module }) => {
     let text = source.text;
+    let lines = text.split('\n').length;
     for (const rule of module.rules) {
       const copied = copyOf(unit, module, rule);
       if (copied === undefined) continue;
@@ -54,9 +55,10 @@ export function instrument(unit: PolicyUnit, parsed: readonly ParsedSource[]): I
       entrypoints.add(entrypointOf(copied.set));
       // The key stands in parentheses, since `a | b` in an object would begin a comprehension.
       const head = `${RESERVED_PREFIX}${rule.name} contains {"rule": ${index}, "relation": (${copied.relation})}`;
-      text += '\n\n';
-      copyLines.push(text.split('\n').length);
-      text += head + copied.body;
+      copyLines.push(lines + 2);
+      const copy = `\n\n${head}${copied.body}`;
+      lines += copy.split('\n').length - 1;
+      text += copy;
     }
     return { file: source.file, text: `${text}\n` };
   });

@@ -129,20 +129,20 @@ export function joinOver(
   for (const allowance of baseline) {
     agree(allowance, allowance.witness, ['baseline']);
   }
-  const all: Agreement[] = [];
-  for (const ofCaller of agreements.values()) {
-    for (const same of ofCaller.values()) for (const agreement of same) all.push(agreement);
-  }
   return {
-    agreements: all.sort(
-      (a, b) =>
-        compareText(a.caller, b.caller) ||
-        compareText(a.operation, b.operation) ||
-        compareText(a.purpose, b.purpose),
+    agreements: inOrder(agreements).flatMap((ofCaller) =>
+      inOrder(ofCaller).flatMap((same) =>
+        same.length === 1 ? same : same.sort((a, b) => compareText(a.purpose, b.purpose)),
+      ),
     ),
     ungranted: ungranted.filter((need) => !agreements.get(need.service)?.has(need.operation)),
     unused: stated.grants.filter((grant) => !used.has(grant)),
   };
+}
+
+/** The values of a map in the order of its keys. */
+function inOrder<Value>(map: ReadonlyMap<string, Value>): Value[] {
+  return [...map].sort(([a], [b]) => compareText(a, b)).map(([, value]) => value);
 }
 
 function entry<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
@@ -258,30 +258,41 @@ export function pairOf({ caller, operation }: { caller: string; operation: strin
   return `${caller} ${operation}`;
 }
 
+/** So many grants of one operation are looked through; of more, there is an index. */
+const LOOKED_THROUGH_MAX = 16;
+
 /** Grants by operation, then by whom they let in. */
 class GrantIndex {
-  readonly #grants = new Map<string, Map<CallerKind, Map<string, Grant[]>>>();
+  readonly #grants = new Map<string, Grant[]>();
+  /** Of operations with many grants, by kind and name of the caller. */
+  readonly #many = new Map<string, Map<string, Grant[]>>();
 
   constructor(grants: readonly Grant[]) {
     for (const grant of grants) {
-      const ofOperation = entry(this.#grants, grant.operation, () => new Map());
-      const ofKind = entry(ofOperation, grant.caller.kind, () => new Map());
-      entry(ofKind, grant.caller.name, (): Grant[] => []).push(grant);
+      entry(this.#grants, grant.operation, (): Grant[] => []).push(grant);
     }
   }
 
-  /** The narrower kinds first. */
   matching(service: Service, operation: string): Grant[] {
-    const ofOperation = this.#grants.get(operation);
-    if (ofOperation === undefined) return [];
-    const matching: Grant[] = [];
-    for (const kind of CALLER_KINDS) {
-      const name = kind === 'service' ? service.name : service[kind];
-      const grants = ofOperation.get(kind)?.get(name);
-      if (grants !== undefined) matching.push(...grants);
+    const grants = this.#grants.get(operation) ?? [];
+    if (grants.length <= LOOKED_THROUGH_MAX) {
+      return grants.filter(({ caller: { kind, name } }) => nameOf(service, kind) === name);
     }
-    return matching;
+    const byCaller = entry(this.#many, operation, () => indexByCaller(grants));
+    return CALLER_KINDS.flatMap((kind) => byCaller.get(`${kind} ${nameOf(service, kind)}`) ?? []);
   }
+}
+
+function indexByCaller(grants: readonly Grant[]): Map<string, Grant[]> {
+  const index = new Map<string, Grant[]>();
+  for (const grant of grants) {
+    entry(index, `${grant.caller.kind} ${grant.caller.name}`, (): Grant[] => []).push(grant);
+  }
+  return index;
+}
+
+function nameOf(service: Service, kind: CallerKind): string {
+  return kind === 'service' ? service.name : service[kind];
 }
 
 function compareProofs(a: Grant, b: Grant): number {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Witness } from '@dotline/model/edge';
 import type { Mesh, Operation, Service } from '@dotline/model/mesh';
 import type { Problem } from '@dotline/model/mesh-error';
@@ -48,8 +49,11 @@ export class MeshNames {
   readonly services: ReadonlyMap<string, Service>;
   readonly operations: ReadonlyMap<string, Operation>;
   readonly #callers: Readonly<Record<CallerKind, ReadonlySet<string>>>;
+  readonly #mesh: Mesh;
+  #key: string | undefined;
 
   constructor(mesh: Mesh) {
+    this.#mesh = mesh;
     this.services = new Map(mesh.services.map((service) => [service.name, service]));
     this.operations = new Map(
       mesh.services.flatMap((service) => service.operations).map((each) => [each.id, each]),
@@ -60,6 +64,15 @@ export class MeshNames {
       tier: new Set(['critical', 'standard', 'best-effort']),
       product: new Set(mesh.products),
     };
+  }
+
+  /** Names all that a look-up may give. */
+  get key(): string {
+    const { services, teams, products } = this.#mesh;
+    this.#key ??= createHash('sha256')
+      .update(JSON.stringify({ services, teams, products }))
+      .digest('hex');
+    return this.#key;
   }
 
   callers(kind: CallerKind): ReadonlySet<string> {

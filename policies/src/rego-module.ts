@@ -89,7 +89,9 @@ export function readRegoModule(json: unknown): RegoModule {
     rules: rules.map(toRule),
     references: definitions.flatMap(({ references }) => references),
     definitions,
-    judgesOneByOne: judgesOneByOne(json, 'deny'),
+    get judgesOneByOne() {
+      return judgesOneByOne(json, 'deny');
+    },
   };
 }
 

@@ -19,6 +19,8 @@ import type { Evaluated } from './unit-evaluation.js';
 export interface StatedUnit {
   /** Team name, or `platform`. */
   readonly owner: string;
+  /** Names all that it follows from, but for commits. */
+  readonly key: string;
   readonly needs: readonly Need[];
   readonly grants: readonly Grant[];
   readonly baseline: readonly BaselineAllowance[];
@@ -53,7 +55,7 @@ export class StatedUnits {
       return before.stated;
     }
     const rules = evaluated.rules.map((rule) => withCommit(rule, commits));
-    const stated = readUnit(names, unit, { rules, sets: evaluated.sets });
+    const stated = readUnit(names, unit, { ...evaluated, rules });
     this.#known.set(unit.owner, { names, evaluated, commits: own, stated });
     return stated;
   }
@@ -64,7 +66,7 @@ export class StatedUnits {
   }
 }
 
-function readUnit(names: MeshNames, unit: PolicyUnit, { rules, sets }: Evaluated): StatedUnit {
+function readUnit(names: MeshNames, unit: PolicyUnit, { key, rules, sets }: Evaluated): StatedUnit {
   const emitted = (rule: string) => {
     const set = unit.emits.find((each) => each.rule === rule);
     return { rows: set === undefined ? undefined : sets[entrypointOf(set)], rules };
@@ -77,6 +79,7 @@ function readUnit(names: MeshNames, unit: PolicyUnit, { rules, sets }: Evaluated
   const baseline = isTeam ? none : readBaseline(names, emitted('allow'));
   return {
     owner: unit.owner,
+    key,
     needs: needs.relations,
     grants: grants.relations,
     baseline: baseline.relations,

@@ -1,5 +1,5 @@
 import { sha256 } from './build-cache.js';
-import { candidatesOf, type Join, joinOver, pairOf } from './join-relations.js';
+import { candidatesOf, type Join, joinOver } from './join-relations.js';
 import type { MeshNames } from './read-relations.js';
 import type { BaselineAllowance, Grant, Need } from './relations.js';
 import type { StatedUnit } from './stated-units.js';
@@ -11,12 +11,13 @@ export interface TeamJoin {
   readonly join: Join;
   /** Grants that these needs use. */
   readonly used: readonly Grant[];
-  /** `<caller> <operation>` of what guardrails are asked about. */
-  readonly pairs: readonly string[];
-  /** The same as they are asked: JSON of candidates, separated by commas. */
-  readonly candidates: string;
-  /** Of the candidates. */
-  readonly hash: string;
+  /** Names all that the join was made from. */
+  readonly key: string;
+}
+
+/** What guardrails are asked about a team's join: JSON of candidates, separated by commas. */
+export function candidatesText(names: MeshNames, { join }: TeamJoin): string {
+  return JSON.stringify(candidatesOf(names.services, join.agreements)).slice(1, -1);
 }
 
 const NONE: readonly Need[] = [];
@@ -61,7 +62,13 @@ export class TeamJoins {
         return callee === undefined ? [] : (this.#grantsOf(callee).get(operation) ?? []);
       });
       const join = joinOver(names, { needs, grants, baseline: allowances ?? [] });
-      const joined = teamJoin(names, team, join, grants);
+      const unused = new Set(join.unused);
+      const joined = {
+        team,
+        join,
+        used: grants.filter((grant) => !unused.has(grant)),
+        key: sha256([names.key, team, ...keysOf([platform, unit, ...callees])].join('\n')),
+      };
       this.#known.set(team, { inputs, joined });
       return joined;
     });
@@ -101,17 +108,8 @@ export class TeamJoins {
   }
 }
 
-function teamJoin(names: MeshNames, team: string, join: Join, grants: readonly Grant[]): TeamJoin {
-  const unused = new Set(join.unused);
-  const candidates = JSON.stringify(candidatesOf(names.services, join.agreements)).slice(1, -1);
-  return {
-    team,
-    join,
-    used: grants.filter((grant) => !unused.has(grant)),
-    pairs: join.agreements.map(pairOf),
-    candidates,
-    hash: sha256(candidates),
-  };
+function keysOf(units: readonly (StatedUnit | undefined)[]): string[] {
+  return units.map((unit) => unit?.key ?? 'none');
 }
 
 function teamOf({ services, operations }: MeshNames, operation: string): string {

@@ -10,6 +10,8 @@ import type { ReadyUnit, Tools, UnitBuilds } from './unit-builds.js';
 
 /** A unit's emitted sets with the rules that they name: the same object as long as it is the same result. */
 export interface Evaluated {
+  /** Names all that the sets follow from. */
+  readonly key: string;
   readonly rules: readonly Witness[];
   /** By entrypoint, as they came out of the evaluation. */
   readonly sets: EmittedSets;
@@ -128,7 +130,7 @@ export class UnitEvaluation {
   }
 
   #remember({ unit, facts }: ReadyUnit, asked: string, sets: EmittedSets) {
-    const evaluated = { rules: facts.rules, sets };
+    const evaluated = { key: asked, rules: facts.rules, sets };
     this.#results.set(unit.owner, { asked, evaluated });
     return { evaluated };
   }
