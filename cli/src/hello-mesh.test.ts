@@ -277,32 +277,38 @@ describe('the hello mesh', () => {
       join(mesh, GREETER),
       service.replace('/v1/greetings/{name}', `/v1/${parameters}`),
     );
-    await eventually(async () => (await dotline('proxy', 'status')).stdout.includes('refuses'));
-    const refused = await liveRevision();
-    expect(refused).not.toBe(before);
-    const status = await dotline('proxy', 'status');
-    expect(status.code).toBe(1);
-    expect(status.stdout).toContain(`of revision ${refused}`);
-    expect(status.stdout).toContain('from policies/teams/guests/guests.rego:5 of team guests');
-    expect(await dotline('wait', refused, '--for', '300ms')).toMatchObject({
-      code: 1,
-      stdout: expect.stringContaining('visitor-1 refuses route configuration outbound'),
-    });
     const banner = page.locator('.banner.danger');
-    await banner.waitFor();
-    expect(await banner.textContent()).toContain(`${GUESTS}:5 of team guests`);
+    try {
+      await eventually(async () =>
+        (await dotline('proxy', 'status')).stdout.includes('visitor-1 refuses'),
+      );
+      const refused = await liveRevision();
+      expect(refused).not.toBe(before);
+      const status = await dotline('proxy', 'status');
+      expect(status.code).toBe(1);
+      expect(status.stdout).toContain(`of revision ${refused}`);
+      expect(status.stdout).toContain('from policies/teams/guests/guests.rego:5 of team guests');
+      expect(await dotline('wait', refused, '--for', '300ms')).toMatchObject({
+        code: 1,
+        stdout: expect.stringContaining('visitor-1 refuses route configuration outbound'),
+      });
+      await banner.waitFor();
+      expect(await banner.textContent()).toContain(`${GUESTS}:5 of team guests`);
 
-    const diff = await dotline('proxy', 'diff', 'visitor-1');
-    expect(diff.code).toBe(1);
-    expect(diff.stdout).toContain('route configuration outbound is refused');
-    expect(diff.stdout).toContain('virtual_hosts[greeter].routes[greeter.greet].match.safe_regex');
-    // The bad resource is alone: all others are what the control plane holds.
-    expect(diff.stdout.match(/ (is refused|differs|is missing|is at Envoy)/g)).toHaveLength(1);
-    const traffic = (await api<EdgeView[]>('/api/edges'))[0]?.traffic;
-    expect(traffic?.errorRate).toBe(0);
-    expect(traffic?.requestsPerSecond).toBeGreaterThan(0);
-
-    await writeFile(join(mesh, GREETER), service);
+      const diff = await dotline('proxy', 'diff', 'visitor-1');
+      expect(diff.code).toBe(1);
+      expect(diff.stdout).toContain('route configuration outbound is refused');
+      expect(diff.stdout).toContain(
+        'virtual_hosts[greeter].routes[greeter.greet].match.safe_regex',
+      );
+      // The bad resource is alone: all others are what the control plane holds.
+      expect(diff.stdout.match(/ (is refused|differs|is missing|is at Envoy)/g)).toHaveLength(1);
+      const traffic = (await api<EdgeView[]>('/api/edges'))[0]?.traffic;
+      expect(traffic?.errorRate).toBe(0);
+      expect(traffic?.requestsPerSecond).toBeGreaterThan(0);
+    } finally {
+      await writeFile(join(mesh, GREETER), service);
+    }
     await eventually(async () => (await liveRevision()) === before);
     expect(await dotline('wait', 'live', '--for', '30s')).toMatchObject({ code: 0 });
     await banner.waitFor({ state: 'detached' });
