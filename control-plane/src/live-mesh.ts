@@ -140,7 +140,11 @@ export class LiveMesh {
       const current = this.#current;
       const isPinned = current?.rollback?.pinned ?? false;
       if (pointer === undefined) return;
-      if (pointer.rolloutId === current?.rolloutId && pointer.pinned === isPinned) return;
+      const isKnown =
+        pointer.rolloutId === current?.rolloutId &&
+        pointer.commit === current.revision.commit &&
+        pointer.pinned === isPinned;
+      if (isKnown) return;
       const live = await readLiveRevision(this.pool);
       if (live !== undefined) this.#set(live);
     });

@@ -62,6 +62,8 @@ export interface Rollout {
 export interface LivePointer {
   readonly revisionId: string;
   readonly rolloutId: string;
+  /** The newest one that has it; a revision may be committed after it went live. */
+  readonly commit: string | undefined;
   /** Whether it was rolled back to and holds the mesh directory back. */
   readonly pinned: boolean;
 }
@@ -160,13 +162,23 @@ export async function readLivePointer(pool: pg.Pool): Promise<LivePointer | unde
   const { rows } = await pool.query<{
     revision_id: string;
     rollout_id: string;
+    commit: string | null;
     pinned: boolean;
   }>(
-    `select l.revision_id, l.rollout_id, p.rollout_id is not null as pinned
-       from control_plane.live l left join control_plane.pin p on p.rollout_id = l.rollout_id`,
+    `select l.revision_id, l.rollout_id, r.commit, p.rollout_id is not null as pinned
+       from control_plane.live l
+       join control_plane.revisions r on r.id = l.revision_id
+       left join control_plane.pin p on p.rollout_id = l.rollout_id`,
   );
   const row = rows[0];
-  return row && { revisionId: row.revision_id, rolloutId: row.rollout_id, pinned: row.pinned };
+  return (
+    row && {
+      revisionId: row.revision_id,
+      rolloutId: row.rollout_id,
+      commit: row.commit ?? undefined,
+      pinned: row.pinned,
+    }
+  );
 }
 
 /** A revision by id, live or past. */

@@ -1,6 +1,7 @@
 import { type RegisteredInstance, readInstances } from '@dotline/control-plane/instance-store';
 import { readMeshProblems } from '@dotline/control-plane/mesh-error-store';
 import {
+  type LivePointer,
   type LiveRevision,
   readLivePointer,
   readLiveRevision,
@@ -51,8 +52,7 @@ export class MeshStructureReader {
 
   async #readLive(): Promise<LiveRevision | undefined> {
     const pointer = await readLivePointer(this.pool);
-    const isPinned = this.#live?.rollback?.pinned ?? false;
-    if (pointer?.rolloutId !== this.#live?.rolloutId || (pointer?.pinned ?? false) !== isPinned) {
+    if (!isSame(pointer, this.#live)) {
       this.#live = pointer && (await readLiveRevision(this.pool));
       return this.#live;
     }
@@ -76,6 +76,14 @@ export class MeshStructureReader {
   }
 }
 
+function isSame(pointer: LivePointer | undefined, live: LiveRevision | undefined): boolean {
+  return (
+    pointer?.rolloutId === live?.rolloutId &&
+    pointer?.commit === live?.revision.commit &&
+    (pointer?.pinned ?? false) === (live?.rollback?.pinned ?? false)
+  );
+}
+
 /**
  * Equal for structures that draw the same picture: heartbeats and the figures of objectives, which
  * change all the time, are left out.
@@ -90,6 +98,7 @@ export function pictureKey({
 }: MeshStructure): string {
   return JSON.stringify([
     live?.rolloutId,
+    live?.revision.commit,
     live?.enforcedInMs,
     live?.rollback?.pinned,
     rollout,

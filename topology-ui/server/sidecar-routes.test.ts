@@ -137,6 +137,18 @@ describe('a revision', () => {
     expect(await enforcement(whole.revision.id)).toMatchObject({ state: 'enforced' });
   });
 
+  it('that is committed after it went live says so', async () => {
+    const commit = 'c0ffee'.padEnd(40, '0');
+    await publishRevision(running.database, {
+      ...narrow,
+      revision: { ...narrow.revision, commit },
+    });
+    await running.eventually('the commit', async () => {
+      const { body } = await running.get<SidecarsView>('/api/sidecars');
+      return body.revision?.commit === commit ? true : undefined;
+    });
+  });
+
   it('that nobody knows is waited for', async () => {
     expect(await enforcement('0123456789ab', 200)).toMatchObject({
       state: 'unknown',
