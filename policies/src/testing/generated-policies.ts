@@ -73,7 +73,7 @@ export function written(sketch: PolicySketch): {
       const file = `policies/teams/${team}/rules-${rule.file}.rego`;
       const before = files[file] ?? `package ${teamPackage(team)}\n`;
       const line = before.split('\n').length + 1;
-      files[file] = `${before}\n${regoOf(rule)}`;
+      files[file] = `${before}\n${regoOf(rule, sketch.services)}`;
       const witness = { team, file, line };
       for (const operation of rule.operations) {
         if (rule.kind === 'need') needs.push({ service: rule.service, operation, witness });
@@ -84,8 +84,11 @@ export function written(sketch: PolicySketch): {
   return { files, stated: { needs, grants, baseline: [] } };
 }
 
-/** One operation is written as it is, several as a rule with a body. */
-function regoOf({ kind, service, operations, caller }: RuleSketch): string {
+/** One operation is written as it is, several as a rule with a body, all of a service's as what the catalog knows. */
+function regoOf(
+  { kind, service, operations, caller }: RuleSketch,
+  services: readonly ServiceSketch[],
+): string {
   const relation = (operation: string) =>
     kind === 'need'
       ? `{"service": "${service}", "operation": ${operation}}`
@@ -95,7 +98,14 @@ function regoOf({ kind, service, operations, caller }: RuleSketch): string {
   if (only !== undefined && others.length === 0) {
     return `${set} contains ${relation(JSON.stringify(only))}\n`;
   }
-  return `${set} contains ${relation('operation')} if {
+  const offered = services.filter(({ name }) => name === service).flatMap(operationIds);
+  const all = kind === 'grant' && offered.every((operation) => operations.includes(operation));
+  return all
+    ? `${set} contains ${relation('operation.id')} if {
+	some operation in data.catalog.services["${service}"].operations
+}
+`
+    : `${set} contains ${relation('operation')} if {
 	some operation in ${JSON.stringify(operations)}
 }
 `;
