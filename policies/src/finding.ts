@@ -67,9 +67,25 @@ export function compareFindings(a: Finding, b: Finding, byContent: boolean): num
 const contents = new WeakMap<Finding, string>();
 
 function contentOf(finding: Finding): string {
-  const known = contents.get(finding) ?? JSON.stringify(finding);
+  const known = contents.get(finding) ?? wordsOf(finding);
   contents.set(finding, known);
   return known;
+}
+
+/** What tells findings of one kind and place apart; there can be thousands of the first two. */
+function wordsOf(finding: Finding): string {
+  switch (finding.kind) {
+    case 'unused-grant': {
+      const { operation, caller } = finding.grant;
+      return `${operation} ${caller.kind} ${caller.name}`;
+    }
+    case 'ungranted-need': {
+      const { service, operation, purpose = '', optional = false } = finding.need;
+      return `${service} ${operation} ${purpose} ${optional}`;
+    }
+    case 'guardrail-refused':
+      return JSON.stringify(finding);
+  }
 }
 
 /** The finding that nobody uses a grant. */
