@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Edge } from '@dotline/model/edge';
 import type { Instance } from '@dotline/model/instance';
 import { loadMesh } from '@dotline/model/load-mesh';
-import type { Mesh } from '@dotline/model/mesh';
+import type { Mesh, Service } from '@dotline/model/mesh';
 import { serviceSpiffeId } from '@dotline/model/spiffe-id';
 import { PolicyCompiler } from '@dotline/policies/compile-policies';
 import { edgesOf, joinRelations } from '@dotline/policies/join-relations';
@@ -18,6 +18,7 @@ import {
   askCallee,
   askThrough,
   type Outcome,
+  plainRequestsOf,
   requestsOf,
   statusByEdges,
 } from './testing/every-request.js';
@@ -91,6 +92,12 @@ describe('the example mesh', () => {
     await rm(cacheDirectory, { recursive: true, force: true });
   });
 
+  /** Every operation for every pair; near misses where there is an edge that might take them for its own. */
+  const requestsBetween = (caller: string, callee: Service): Asked[] =>
+    edges.some((edge) => edge.caller === caller && edge.callee === callee.name)
+      ? requestsOf(callee)
+      : plainRequestsOf(callee);
+
   it('lets in at every callee exactly what its policies agree on, whoever asks', async () => {
     const identities = await identitiesOf(running, [
       ...mesh.services.map(({ name }) => name),
@@ -99,28 +106,29 @@ describe('the example mesh', () => {
     const outcomes: Outcome[] = [];
     for (const target of instances) {
       const service = mesh.services.find(({ name }) => name === target.service);
-      const requests = service === undefined ? [] : requestsOf(service);
+      if (service === undefined) continue;
       for (const [caller, identity] of identities) {
+        const requests = requestsBetween(caller, service);
         outcomes.push(...(await askCallee(caller, identity, target, requests)));
       }
     }
     expect(different(outcomes, statusByEdges(mesh, edges))).toEqual([]);
-    expect(outcomes.length).toBeGreaterThan(5_000);
+    expect(outcomes.length).toBeGreaterThan(1_500);
     const agreed = edges.reduce((sum, edge) => sum + edge.operations.length, 0);
     expect(outcomes.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(agreed);
   });
 
   it('lets out of every caller exactly what its policies agree on, to the right callee', async () => {
-    const requests = mesh.services.flatMap((service) =>
-      requestsOf(service).map((asked) => ({ ...asked, callee: service.name })),
-    );
     const outcomes: Outcome[] = [];
     for (const { id, service } of instances) {
+      const requests = mesh.services.flatMap((callee) =>
+        requestsBetween(service, callee).map((asked) => ({ ...asked, callee: callee.name })),
+      );
       const socket = outboundSocket(running.runDirectory, id);
       outcomes.push(...(await askThrough(socket, service, requests)));
     }
     expect(different(outcomes, statusByEdges(mesh, edges))).toEqual([]);
-    expect(outcomes.length).toBe(instances.length * requests.length);
+    expect(outcomes.length).toBeGreaterThan(1_500);
     expect(running.nacks).toEqual([]);
   });
 });

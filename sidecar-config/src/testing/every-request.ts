@@ -37,6 +37,16 @@ export function requestsOf({ operations }: Service): Asked[] {
   return [...new Map(requests.map((each) => [`${each.method} ${each.path}`, each])).values()];
 }
 
+/** Each operation's own request, and one that hides a slash. */
+export function plainRequestsOf(service: Service): Asked[] {
+  const own = new Set(service.operations.map(({ method }) => method));
+  return requestsOf(service).filter(
+    ({ method, path }) =>
+      operationAsked(service, { method, path }) !== undefined ||
+      (path.includes('%2F') && own.has(method)),
+  );
+}
+
 /** The last slash but the first as `%2F`. */
 function hidden(path: string): string {
   const at = path.lastIndexOf('/');
