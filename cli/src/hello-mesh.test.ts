@@ -18,6 +18,7 @@ import { ServedRepository } from './testing/served-repository.js';
 const DOTLINE = fileURLToPath(new URL('../bin/dotline.js', import.meta.url));
 const HELLO = fileURLToPath(new URL('../../examples/hello', import.meta.url));
 const GUESTS = 'policies/teams/guests/guests.rego';
+const HOSTS = 'policies/teams/hosts/hosts.rego';
 const GREETER = 'services/hello/greeter/service.yaml';
 const ONLY_VISITORS = `package mesh.teams.hosts
 
@@ -279,30 +280,32 @@ describe('the hello mesh', () => {
     );
     const banner = page.locator('.banner.danger');
     try {
+      // The callee is to let in the new path first, so a caller may never hear of it.
       await eventually(async () =>
-        (await dotline('proxy', 'status')).stdout.includes('visitor-1 refuses'),
+        (await dotline('proxy', 'status')).stdout.includes(
+          'greeter-1 refuses route configuration inbound',
+        ),
       );
       const refused = await liveRevision();
       expect(refused).not.toBe(before);
       const status = await dotline('proxy', 'status');
       expect(status.code).toBe(1);
       expect(status.stdout).toContain(`of revision ${refused}`);
-      expect(status.stdout).toContain('from policies/teams/guests/guests.rego:5 of team guests');
+      expect(status.stdout).toContain(`from ${HOSTS}:5 of team hosts`);
       expect(await dotline('wait', refused, '--for', '300ms')).toMatchObject({
         code: 1,
-        stdout: expect.stringContaining('visitor-1 refuses route configuration outbound'),
+        stdout: expect.stringContaining('greeter-1 refuses '),
       });
       await banner.waitFor();
-      expect(await banner.textContent()).toContain(`${GUESTS}:5 of team guests`);
+      expect(await banner.textContent()).toContain(`${HOSTS}:5 of team hosts`);
 
-      const diff = await dotline('proxy', 'diff', 'visitor-1');
+      const diff = await dotline('proxy', 'diff', 'greeter-1');
       expect(diff.code).toBe(1);
-      expect(diff.stdout).toContain('route configuration outbound is refused');
-      expect(diff.stdout).toContain(
-        'virtual_hosts[greeter].routes[greeter.greet].match.safe_regex',
-      );
-      // The bad resource is alone: all others are what the control plane holds.
-      expect(diff.stdout.match(/ (is refused|differs|is missing|is at Envoy)/g)).toHaveLength(1);
+      expect(diff.stdout).toContain('route configuration inbound is refused');
+      expect(diff.stdout).toContain('extension config inbound-authorization is refused');
+      expect(diff.stdout).toContain('match.safe_regex');
+      // The bad ones are alone: all others are what the control plane holds.
+      expect(diff.stdout.match(/ (is refused|differs|is missing|is at Envoy)/g)).toHaveLength(2);
       const traffic = (await api<EdgeView[]>('/api/edges'))[0]?.traffic;
       expect(traffic?.errorRate).toBe(0);
       expect(traffic?.requestsPerSecond).toBeGreaterThan(0);
