@@ -1,5 +1,6 @@
 import { HeldConfigReader } from '@dotline/control-plane/proxy-diff/held-config';
-import { ControlPlaneClient, ControlPlaneError } from '@dotline/runner/control-plane-client';
+import { ControlPlaneClient } from '@dotline/runner/control-plane-client';
+import { ControlPlaneError } from '@dotline/runner/control-plane-error';
 import { requestIdentity } from '@dotline/runner/identity';
 import { meshFolders, readMeshState } from '@dotline/runner/mesh-state';
 import { platformAddresses } from '@dotline/runner/platform-processes';

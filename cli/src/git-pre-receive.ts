@@ -1,7 +1,5 @@
 import type { TrafficLook } from '@dotline/control-plane/change-preview/preview-policies';
-import { ensureBinary } from '@dotline/local-parts/binary';
 import { cacheDirectory } from '@dotline/local-parts/cache-directory';
-import { opaSource } from '@dotline/local-parts/opa';
 import type { Baseline } from '@dotline/mesh-repository/check-commit';
 import { judgePush } from '@dotline/mesh-repository/judge-push';
 import { changedByHand } from '@dotline/mesh-repository/mesh-checkout';
@@ -11,6 +9,7 @@ import { meshFolders } from '@dotline/runner/mesh-state';
 import type { AllowedTrafficView, LivePoliciesView } from '@dotline/topology-ui/api';
 import { ExitCode } from './exit-code.js';
 import { type HookOptions, openHook, pageAddress } from './git-hook.js';
+import { opaBinary } from './opa-binary.js';
 import { ApiError, readApi, UnavailableError } from './page-server-client.js';
 import { counted } from './policy-diff-words.js';
 import { verdictLines } from './push-report.js';
@@ -23,7 +22,7 @@ export async function preReceive(options: HookOptions): Promise<ExitCode> {
   const touchesLive = updates.some((update) => isLive(mesh, update));
   const [baseline, opa, byHand, shipsPlatform, cache] = await Promise.all([
     readBaseline(options),
-    ensureBinary(opaSource),
+    opaBinary(),
     touchesLive && options.mesh !== undefined ? changedByHand(options.mesh) : new Set<string>(),
     options.mesh === undefined ? false : shipsItsPlatform(options.mesh),
     policyCache(options),

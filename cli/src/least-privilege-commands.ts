@@ -1,7 +1,6 @@
-import { ensureBinary } from '@dotline/local-parts/binary';
-import { opaSource } from '@dotline/local-parts/opa';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Answer } from './commands.js';
+import { opaBinary } from './opa-binary.js';
 
 /** Hourly counts are kept so long. */
 const WINDOW_DAYS_MAX = 400;
@@ -46,7 +45,7 @@ export function leastPrivilegeCommands({ command, show }: CommandTools): void {
     .action(async (options: UsageCommandOptions & { readonly branch?: string }) => {
       const { policyPrune } = await import('./policy-prune.js');
       const { policyPruneAnswer } = await import('./policy-prune-answer.js');
-      const opa = await ensureBinary(opaSource);
+      const opa = await opaBinary();
       show(options, policyPruneAnswer(await policyPrune({ ...options, opaPath: opa.path })));
     });
   usageCommand(
@@ -61,7 +60,7 @@ export function leastPrivilegeCommands({ command, show }: CommandTools): void {
       async (options: UsageCommandOptions & { readonly all?: boolean; readonly out?: string }) => {
         const { policySuggest } = await import('./policy-suggest.js');
         const { policySuggestAnswer } = await import('./policy-suggest-answer.js');
-        const opa = await ensureBinary(opaSource);
+        const opa = await opaBinary();
         show(options, policySuggestAnswer(await policySuggest({ ...options, opaPath: opa.path })));
       },
     );

@@ -3,17 +3,12 @@ import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { GitRefError } from '@dotline/control-plane/change-preview/git-snapshot';
-import { ensureBinary } from '@dotline/local-parts/binary';
-import { cacheDirectory } from '@dotline/local-parts/cache-directory';
-import { opaSource } from '@dotline/local-parts/opa';
+import { GitRefError } from '@dotline/control-plane/change-preview/git-ref-error';
 import { PartError } from '@dotline/local-parts/part-error';
 import { RepositoryError } from '@dotline/mesh-repository/repository-error';
-import { loadMesh } from '@dotline/model/load-mesh';
 import { MeshError } from '@dotline/model/mesh-error';
+import { BranchError } from '@dotline/policies/branch-error';
 import { OpaError } from '@dotline/policies/opa-error';
-import { BranchError } from '@dotline/policies/prune-branch';
-import { down } from '@dotline/runner/down';
 import { MachineError } from '@dotline/runner/machine-check';
 import { meshFolders } from '@dotline/runner/mesh-state';
 import { readRun } from '@dotline/runner/run-file';
@@ -40,6 +35,7 @@ import { explainAnswer } from './explain-answer.js';
 import { gitCommands } from './git-commands.js';
 import { leastPrivilegeCommands } from './least-privilege-commands.js';
 import { networkPolicyCommands } from './network-policy-commands.js';
+import { opaBinary } from './opa-binary.js';
 import { ApiError, readApi, UnavailableError } from './page-server-client.js';
 import { policyTestAnswer } from './policy-answer.js';
 import { policyCheckAnswer } from './policy-check-answer.js';
@@ -184,7 +180,8 @@ policy
   .option('--json', 'for machines')
   .action(async (options: ReadOptions) => {
     const { testPolicies } = await import('@dotline/policies/test-policies');
-    const opa = await ensureBinary(opaSource);
+    const opa = await opaBinary();
+    const { loadMesh } = await import('@dotline/model/load-mesh');
     const mesh = await loadMesh(options.mesh);
     const run = await testPolicies(mesh, { opaPath: opa.path });
     show(options, policyTestAnswer(run));
@@ -204,7 +201,8 @@ policy
   .option('--json', 'for machines')
   .action(async (options: CheckOptions) => {
     const { checkPolicies } = await import('@dotline/policies/check-policies');
-    const opa = await ensureBinary(opaSource);
+    const { cacheDirectory } = await import('@dotline/local-parts/cache-directory');
+    const opa = await opaBinary();
     const report = await checkPolicies(options.mesh, {
       opaPath: opa.path,
       cacheDirectory: await cacheDirectory('checked'),
@@ -221,7 +219,7 @@ policy
   .option('--json', 'for machines')
   .action(async (options: ReadOptions & { readonly check?: boolean }) => {
     const { formatPolicies } = await import('@dotline/policies/format-policies');
-    const opa = await ensureBinary(opaSource);
+    const opa = await opaBinary();
     const checkOnly = options.check === true;
     const result = await formatPolicies(options.mesh, { opaPath: opa.path, checkOnly });
     show(options, policyFormatAnswer(result, checkOnly));
@@ -245,7 +243,7 @@ command(
     if (options.json && options.markdown) program.error('error: --json or --markdown, not both');
     const { policyDiff } = await import('./policy-diff.js');
     const { policyDiffAnswer } = await import('./policy-diff-answer.js');
-    const opa = await ensureBinary(opaSource);
+    const opa = await opaBinary();
     const result = await policyDiff(sides, { ...options, opaPath: opa.path });
     const page = options.page
       ? await (await import('./preview-page.js')).keepPreview(result, options)
@@ -300,6 +298,7 @@ program
   .description('Stop the mesh of a directory')
   .option('--mesh <directory>', 'mesh directory', '.')
   .action(async (options: { readonly mesh: string }) => {
+    const { down } = await import('@dotline/runner/down');
     const result = await down(options.mesh);
     console.log(result === 'stopped' ? 'Stopped.' : 'It was not up.');
   });

@@ -1,7 +1,6 @@
-import { ensureBinary } from '@dotline/local-parts/binary';
-import { opaSource } from '@dotline/local-parts/opa';
 import type { Command } from 'commander';
 import type { CommandTools } from './least-privilege-commands.js';
+import { opaBinary } from './opa-binary.js';
 
 interface ImportCommandOptions {
   readonly mesh: string;
@@ -47,7 +46,7 @@ export function networkPolicyCommands(
     .action(async (options: ExportCommandOptions) => {
       const { exportNetworkPolicies } = await import('./network-policy.js');
       const { exportAnswer } = await import('./network-policy-answer.js');
-      const opa = await ensureBinary(opaSource);
+      const opa = await opaBinary();
       show(options, exportAnswer(await exportNetworkPolicies({ ...options, opaPath: opa.path })));
     });
 }

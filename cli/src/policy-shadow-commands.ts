@@ -1,7 +1,6 @@
-import { ensureBinary } from '@dotline/local-parts/binary';
-import { opaSource } from '@dotline/local-parts/opa';
 import { type Command, Option } from 'commander';
 import type { Answer } from './commands.js';
+import { opaBinary } from './opa-binary.js';
 
 interface Options {
   readonly mesh: string;
@@ -53,7 +52,7 @@ export function policyShadowCommands(
         import('./policy-shadow.js'),
         import('./policy-shadow-answer.js'),
       ]);
-      const opa = await ensureBinary(opaSource);
+      const opa = await opaBinary();
       const started = await startShadow(state, { ...options, opaPath: opa.path });
       show(options, shadowStartAnswer(started));
     });

@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GitRefError, namedCommit } from '@dotline/control-plane/change-preview/git-snapshot';
+import { GitRefError } from '@dotline/control-plane/change-preview/git-ref-error';
+import { namedCommit } from '@dotline/control-plane/change-preview/git-snapshot';
 import type { CompiledMesh } from '@dotline/control-plane/compiled-mesh';
 import { withoutDocument } from '@dotline/policies/compiled-request-policy';
-import { ControlPlaneError } from '@dotline/runner/control-plane-client';
+import { ControlPlaneError } from '@dotline/runner/control-plane-error';
 import type { ShadowView } from '@dotline/topology-ui/api';
 import { parseRange } from './comparison-range.js';
 import { type CompileOptions, compileDirectory, compileState, nameOf } from './compile-state.js';

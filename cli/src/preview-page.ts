@@ -2,7 +2,7 @@ import {
   boundedPreview,
   type PreviewPage,
 } from '@dotline/control-plane/change-preview/preview-page';
-import { ControlPlaneError } from '@dotline/runner/control-plane-client';
+import { ControlPlaneError } from '@dotline/runner/control-plane-error';
 import { openControlPlane } from './control-plane-access.js';
 import { UnavailableError } from './page-server-client.js';
 import type { PolicyDiffResult } from './policy-diff.js';

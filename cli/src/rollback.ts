@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ControlPlaneClient, ControlPlaneError } from '@dotline/runner/control-plane-client';
+import type { ControlPlaneClient } from '@dotline/runner/control-plane-client';
+import { ControlPlaneError } from '@dotline/runner/control-plane-error';
 import type { RevisionsView } from '@dotline/topology-ui/api';
 import colours from 'picocolors';
 import type { Answer } from './commands.js';

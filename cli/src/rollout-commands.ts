@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { ControlPlaneError } from '@dotline/runner/control-plane-client';
+import { ControlPlaneError } from '@dotline/runner/control-plane-error';
 import type { RolloutView } from '@dotline/topology-ui/api';
 import { type Command, Option } from 'commander';
 import type { Answer } from './commands.js';

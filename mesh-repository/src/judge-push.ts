@@ -1,4 +1,4 @@
-import { GitRefError } from '@dotline/control-plane/change-preview/git-snapshot';
+import { GitRefError } from '@dotline/control-plane/change-preview/git-ref-error';
 import { PUSHERS_REF } from '@dotline/control-plane/mesh-source/pusher-note';
 import { formatProblem, MeshError } from '@dotline/model/mesh-error';
 import { type Baseline, type CheckedCommit, type CheckTools, checkCommit } from './check-commit.js';

@@ -2,14 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { BranchError } from './branch-error.js';
 
 const TIMEOUT_MS = 60_000;
 const NO_COMMIT = '0'.repeat(40);
-
-/** A branch cannot be made, in one line. */
-export class BranchError extends Error {
-  override readonly name = 'BranchError';
-}
 
 /** A commit to be made on a new branch. */
 export interface BranchCommit {

@@ -3,6 +3,7 @@ import type { Instance } from '@dotline/model/instance';
 import type { Revision } from '@dotline/model/revision';
 import { Agent, fetch } from 'undici';
 import { z } from 'zod';
+import { ControlPlaneError } from './control-plane-error.js';
 import type { Subject } from './subject.js';
 
 const Signed = z.object({ certificate: z.string(), bundle: z.string(), notAfterMs: z.number() });
@@ -29,19 +30,6 @@ const ROLLBACK_TIMEOUT_MS = 30_000;
 const RELEASE_TIMEOUT_MS = 60_000;
 /** Sidecars are given what they judge by, and waited for. */
 const STAGE_TIMEOUT_MS = 30_000;
-
-/** The control plane refused, with its reason. */
-export class ControlPlaneError extends Error {
-  override readonly name = 'ControlPlaneError';
-
-  constructor(
-    readonly status: number,
-    /** Its own words. */
-    readonly reason: string,
-  ) {
-    super(`control plane: ${reason}`);
-  }
-}
 
 /** The control plane's HTTPS API as a host uses it. */
 export class ControlPlaneClient {

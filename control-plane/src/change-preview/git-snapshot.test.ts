@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execa } from 'execa';
-import { GitRefError, namedCommit, withGitSnapshot } from './git-snapshot.js';
+import { GitRefError } from './git-ref-error.js';
+import { namedCommit, withGitSnapshot } from './git-snapshot.js';
 
 let repository: string;
 let mesh: string;

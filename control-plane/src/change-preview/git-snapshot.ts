@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
+import { GitRefError } from './git-ref-error.js';
 
 const TIMEOUT_MS = 60_000;
 const CONTENT = ['mesh.yaml', 'services', 'policies', 'slo'];
@@ -9,18 +10,6 @@ const FILES_MAX = 20_000;
 const BYTES_MAX = 256 * 1024 * 1024;
 /** Regular files, executable or not; no links. */
 const FILE_MODES = new Set(['100644', '100755']);
-
-/** A name that Git does not know, or under which there is no mesh. One line, with the name. */
-export class GitRefError extends Error {
-  override readonly name = 'GitRefError';
-
-  constructor(
-    readonly ref: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
 
 /** What a branch, tag or commit's name stands for at the moment. */
 export interface NamedCommit {
