@@ -4,6 +4,7 @@ import { execa } from 'execa';
 const TIMEOUT_MS = 10_000;
 /** A first revision may have thousands of commits. */
 const AUTHORS_MAX = 500;
+const AUTHORS_KEPT_MAX = 10_000;
 const COMMIT = /^[0-9a-f]{40,64}$/;
 /** What a revision is made from; changes elsewhere in a repository do not matter. */
 const CONTENT = ['mesh.yaml', 'services', 'policies', 'slo'];
@@ -25,23 +26,39 @@ export async function cleanCommit(directory: string): Promise<string | undefined
 }
 
 /**
- * Who made commits, such as `Ada <ada@example.com>`, by commit. Commits that the checkout does not have
- * are left out.
+ * Who made commits, such as `Ada <ada@example.com>`, by commit. What was asked once is known, since a
+ * commit does not change.
  */
-export async function commitAuthors(
-  directory: string,
-  commits: Iterable<string>,
-): Promise<ReadonlyMap<string, string>> {
-  const asked = [...new Set(commits)].filter((commit) => COMMIT.test(commit)).slice(0, AUTHORS_MAX);
-  if (asked.length === 0) return new Map();
-  const args = ['log', '--no-walk=unsorted', '--ignore-missing', '--format=%H %aN <%aE>'];
-  const output = await git(directory, [...args, ...asked, '--']);
-  return new Map(
-    (output ?? '').split('\n').flatMap((line) => {
+export class CommitAuthors {
+  readonly #known = new Map<string, string>();
+
+  /** Commits that the checkout of the directory does not have are left out. */
+  async of(directory: string, commits: Iterable<string>): Promise<ReadonlyMap<string, string>> {
+    const asked = [...new Set(commits)]
+      .filter((commit) => COMMIT.test(commit))
+      .slice(0, AUTHORS_MAX);
+    if (this.#known.size > AUTHORS_KEPT_MAX) this.#known.clear();
+    await this.#learn(
+      directory,
+      asked.filter((commit) => !this.#known.has(commit)),
+    );
+    return new Map(
+      asked.flatMap((commit) => {
+        const author = this.#known.get(commit);
+        return author === undefined ? [] : [[commit, author]];
+      }),
+    );
+  }
+
+  async #learn(directory: string, commits: readonly string[]): Promise<void> {
+    if (commits.length === 0) return;
+    const args = ['log', '--no-walk=unsorted', '--ignore-missing', '--format=%H %aN <%aE>'];
+    const output = await git(directory, [...args, ...commits, '--']);
+    for (const line of (output ?? '').split('\n')) {
       const gap = line.indexOf(' ');
-      return gap === -1 ? [] : [[line.slice(0, gap), line.slice(gap + 1)] as const];
-    }),
-  );
+      if (gap !== -1) this.#known.set(line.slice(0, gap), line.slice(gap + 1));
+    }
+  }
 }
 
 /** Git's folders for a directory, or `undefined` outside a checkout. */

@@ -7,7 +7,7 @@ import type { Actor } from './audit-chain.js';
 import { commitsOfChange } from './audit-published-details.js';
 import type { CompiledMesh } from './compiled-mesh.js';
 import { untilDatabaseAnswers } from './database.js';
-import { commitAuthors } from './git-checkout.js';
+import { CommitAuthors } from './git-checkout.js';
 import { pusherOf } from './mesh-source/pusher-note.js';
 import { writeRequestPolicies } from './request-policy-store.js';
 import {
@@ -30,6 +30,7 @@ export class LiveMesh {
   #refreshQueued = false;
   /** Id of what the mesh directory had when it was published last. */
   #offered: string | undefined;
+  readonly #authors = new CommitAuthors();
   readonly #abort = new AbortController();
 
   constructor(
@@ -61,11 +62,12 @@ export class LiveMesh {
         // The same as before, so nothing is written: the usual case at a restart.
         if (before !== undefined && isSame(before.revision, revision) && !endsPin) {
           this.#offered = revision.id;
+          this.#learnAuthors(revision);
           return before;
         }
         const commits = commitsOfChange(revision, before?.revision);
         const [authors, pusher] = await Promise.all([
-          commitAuthors(revision.mesh.directory, commits),
+          this.#authors.of(revision.mesh.directory, commits),
           revision.commit === undefined
             ? undefined
             : pusherOf(revision.mesh.directory, revision.commit),
@@ -82,9 +84,15 @@ export class LiveMesh {
         if (live.revision.id !== revision.id) this.#logHeldBack(revision, live);
         this.#offered = revision.id;
         this.#set(live);
+        this.#learnAuthors(revision);
         return live;
       }),
     );
+  }
+
+  /** Ahead of the next change, which is not to wait for Git. */
+  #learnAuthors(revision: Revision): void {
+    void this.#authors.of(revision.mesh.directory, commitsOfChange(revision, undefined));
   }
 
   /**

@@ -9,7 +9,7 @@ import { MeshError, type Problem } from './mesh-error.js';
 import { MeshFile, ObjectiveFile, ServiceFile } from './mesh-schema.js';
 import { type YamlFile, YamlFiles } from './yaml-file.js';
 
-const SKIPPED = new Set(['node_modules', 'dist', '.git', '.dotline']);
+const SKIPPED = new Set(['node_modules', 'dist', '__pycache__']);
 const MAX_FILES = 20_000;
 const READS_MAX = 64;
 
@@ -168,7 +168,8 @@ export async function filesBelow(folder: string): Promise<string[]> {
     folders = [];
     for (const { each, entries } of read) {
       for (const entry of entries) {
-        if (SKIPPED.has(entry.name)) continue;
+        // What is hidden belongs to tools: an environment of Python has thousands of files.
+        if (SKIPPED.has(entry.name) || entry.name.startsWith('.')) continue;
         const path = join(each, entry.name);
         if (entry.isDirectory()) folders.push(path);
         else if (entry.isFile()) found.push(path);
