@@ -11,6 +11,13 @@ function lines(held: JsonValue, used: JsonValue): string[] {
 describe('fields that differ', () => {
   it.each<[string, JsonValue, JsonValue, string[]]>([
     ['none, whatever the order of keys', { a: 1, b: [2] }, { b: [2], a: 1 }, []],
+    ['none where Envoy hides a value', { a: 'x', b: 1 }, { a: '[redacted]', b: 1 }, []],
+    [
+      'a hidden value that nobody sent',
+      { a: {} },
+      { a: { b: '[redacted]' } },
+      ['a.b: undefined / "[redacted]"'],
+    ],
     ['a value', { a: { b: 1 } }, { a: { b: 2 } }, ['a.b: 1 / 2']],
     ['one that a side lacks', { a: {} }, { a: { b: null } }, ['a.b: undefined / null']],
     ['another kind of value', { a: [1] }, { a: { b: 1 } }, ['a: [1] / {"b":1}']],

@@ -1,5 +1,8 @@
 import type { JsonValue } from '@bufbuild/protobuf';
 
+/** What Envoy shows in place of fields that its API marks as sensitive, secret or not. */
+const REDACTED = '[redacted]';
+
 /** One field in which two messages differ; `undefined` when a side does not have it. */
 export interface FieldDifference {
   /** Such as `virtual_hosts[fare].routes[0].match.path`. */
@@ -26,7 +29,9 @@ export function fieldDifferences(
         fieldDifferences(held[key], used[key], path === '' ? key : `${path}.${key}`),
       );
   }
-  return held === used ? [] : [{ path, held, used }];
+  // Nobody but Envoy can say what a hidden value is.
+  const isHidden = held !== undefined && used === REDACTED;
+  return held === used || isHidden ? [] : [{ path, held, used }];
 }
 
 function listDifferences(
