@@ -1,4 +1,3 @@
-import type { TrafficLook } from '@dotline/control-plane/change-preview/preview-policies';
 import { cacheDirectory } from '@dotline/local-parts/cache-directory';
 import type { Baseline } from '@dotline/mesh-repository/check-commit';
 import { judgePush } from '@dotline/mesh-repository/judge-push';
@@ -6,13 +5,14 @@ import { changedByHand } from '@dotline/mesh-repository/mesh-checkout';
 import { isLive } from '@dotline/mesh-repository/ref-update';
 import { shipsItsPlatform } from '@dotline/policies/policy-unit';
 import { meshFolders } from '@dotline/runner/mesh-state';
-import type { AllowedTrafficView, LivePoliciesView } from '@dotline/topology-ui/api';
+import type { LivePoliciesView } from '@dotline/topology-ui/api';
 import { ExitCode } from './exit-code.js';
 import { type HookOptions, openHook, pageAddress } from './git-hook.js';
 import { opaBinary } from './opa-binary.js';
-import { ApiError, readApi, UnavailableError } from './page-server-client.js';
+import { readApi } from './page-server-client.js';
 import { counted } from './policy-diff-words.js';
 import { verdictLines } from './push-report.js';
+import { isAbsence, lookAtTraffic } from './traffic-look.js';
 
 const TRAFFIC_DAYS = 7;
 
@@ -58,27 +58,13 @@ async function readBaseline(options: HookOptions): Promise<Omit<Baseline, 'commi
     const address = await pageAddress(options);
     const [live, traffic] = await Promise.all([
       readApi<LivePoliciesView>(address, '/api/policies/live'),
-      lookAtTraffic(address),
+      lookAtTraffic(address, TRAFFIC_DAYS),
     ]);
     return { live, traffic };
   } catch (error) {
     if (!isAbsence(error)) throw error;
     return { live: undefined, traffic: { notSeen: error.message } };
   }
-}
-
-async function lookAtTraffic(address: string): Promise<TrafficLook> {
-  try {
-    const path = `/api/traffic/allowed?days=${TRAFFIC_DAYS}`;
-    return { seen: await readApi<AllowedTrafficView>(address, path) };
-  } catch (error) {
-    if (!isAbsence(error)) throw error;
-    return { notSeen: error.message };
-  }
-}
-
-function isAbsence(error: unknown): error is UnavailableError | ApiError {
-  return error instanceof UnavailableError || (error instanceof ApiError && error.status >= 500);
 }
 
 /** As given with `git push -o`. */

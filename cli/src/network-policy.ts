@@ -1,12 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { loadMesh } from '@dotline/model/load-mesh';
 import { exportPolicies } from '@dotline/network-policy/export-policies';
 import { importPolicies, type PolicyImport } from '@dotline/network-policy/import-policies';
 import { importedRego } from '@dotline/network-policy/imported-rego';
 import { readManifests } from '@dotline/network-policy/read-manifests';
 import { compileState } from './compile-state.js';
-import { TargetError } from './target-error.js';
+import { writeNewFiles } from './write-new-files.js';
 
 /** What NetworkPolicies mean for a mesh, as Rego. */
 export interface NetworkPolicyImport {
@@ -30,7 +28,7 @@ export async function importNetworkPolicies(
       text,
     ]),
   );
-  return { found, files, written: out === undefined ? null : await writeNew(out, files) };
+  return { found, files, written: out === undefined ? null : await writeNewFiles(out, files) };
 }
 
 /** The edges of a mesh directory as NetworkPolicies. @throws MeshError, OpaError */
@@ -43,20 +41,4 @@ export async function exportNetworkPolicies(options: {
   const { mesh, edges } = await compileState(undefined, options);
   const { namespace = mesh.name, platformNamespace } = options;
   return exportPolicies(mesh.services, edges, { namespace, platformNamespace });
-}
-
-async function writeNew(out: string, files: ReadonlyMap<string, string>): Promise<string[]> {
-  const written: string[] = [];
-  for (const [file, text] of files) {
-    const path = join(out, file);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, text, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-      throw new TargetError(
-        `${path} is there already: delete it, or name another folder with --out`,
-      );
-    });
-    written.push(path);
-  }
-  return written;
 }

@@ -7,20 +7,18 @@ import {
   type PreviewPicture,
   previewPicture,
 } from '@dotline/control-plane/change-preview/preview-page';
-import type {
-  PreviewSide,
-  TrafficLook,
-} from '@dotline/control-plane/change-preview/preview-policies';
+import type { PreviewSide } from '@dotline/control-plane/change-preview/preview-policies';
 import type { CompiledMesh } from '@dotline/control-plane/compiled-mesh';
 import { MeshError, type Problem } from '@dotline/model/mesh-error';
 import { makeRevision, type Revision } from '@dotline/model/revision';
 import { withoutDocument } from '@dotline/policies/compiled-request-policy';
-import type { AllowedTrafficView, LivePoliciesView } from '@dotline/topology-ui/api';
+import type { LivePoliciesView } from '@dotline/topology-ui/api';
 import { BaseError } from './base-error.js';
 import { type ComparisonRange, LIVE } from './comparison-range.js';
 import { type CompileOptions, compileState, nameOf } from './compile-state.js';
-import { ApiError, readApi, UnavailableError } from './page-server-client.js';
+import { readApi } from './page-server-client.js';
 import { resolveAddress } from './resolve-address.js';
+import { isAbsence, lookAtTraffic } from './traffic-look.js';
 
 /** What was compared, and what came of it. */
 export interface PolicyDiffResult {
@@ -56,7 +54,11 @@ export async function policyDiff(
   const names = { base: before.name, head: commit ? nameOf(commit) : 'the working directory' };
   try {
     const after = sideOf(await compileState(commit, options), before.revision);
-    const preview = previewChange(before, after, await lookAtTraffic(options));
+    const preview = previewChange(
+      before,
+      after,
+      await lookAtTraffic(resolveAddress(options), options.days),
+    );
     return { ...names, problems: [], preview, picture: previewPicture(before, after) };
   } catch (error) {
     if (!(error instanceof MeshError)) throw error;
@@ -97,20 +99,4 @@ function sideOf(
 ): PreviewSide {
   const content = { mesh, edges, requestPolicies: requestPolicies.map(withoutDocument) };
   return { revision: makeRevision({ ...content, createdAtMs: Date.now() }, previous), relations };
-}
-
-async function lookAtTraffic(options: DiffOptions): Promise<TrafficLook> {
-  try {
-    const address = await resolveAddress(options);
-    const path = `/api/traffic/allowed?days=${options.days}`;
-    return { seen: await readApi<AllowedTrafficView>(address, path) };
-  } catch (error) {
-    if (!isAbsence(error)) throw error;
-    return { notSeen: error.message };
-  }
-}
-
-/** No mesh answers, or a store that it would answer from is away. */
-function isAbsence(error: unknown): error is UnavailableError | ApiError {
-  return error instanceof UnavailableError || (error instanceof ApiError && error.status >= 500);
 }

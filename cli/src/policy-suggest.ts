@@ -1,5 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { loadMesh } from '@dotline/model/load-mesh';
 import { PolicyCompiler } from '@dotline/policies/compile-policies';
 import { type Suggestion, suggestPolicies } from '@dotline/policies/suggest-policies';
@@ -8,7 +7,7 @@ import type { DeniedAttemptsView } from '@dotline/topology-ui/api';
 import { readApi } from './page-server-client.js';
 import { readLiveUsage, type UsageOptions } from './policy-unused.js';
 import { resolveAddress } from './resolve-address.js';
-import { TargetError } from './target-error.js';
+import { writeNewFiles } from './write-new-files.js';
 
 interface SuggestCommandOptions extends UsageOptions {
   readonly opaPath: string;
@@ -57,26 +56,9 @@ export async function policySuggest(options: SuggestCommandOptions): Promise<Pol
     },
   );
   const { complete } = denied;
-  const written = out === undefined ? null : await writeNew(out, suggestion);
+  // What was not proven is not written.
+  const proven =
+    suggestion.refusedBecause.length === 0 ? suggestion.files : new Map<string, string>();
+  const written = out === undefined ? null : await writeNewFiles(out, proven);
   return { suggestion, complete, days, all, written };
-}
-
-async function writeNew(
-  out: string,
-  { files, refusedBecause }: Suggestion,
-): Promise<readonly string[]> {
-  if (refusedBecause.length > 0) return [];
-  const written: string[] = [];
-  for (const [file, text] of files) {
-    const path = join(out, file);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, text, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-      throw new TargetError(
-        `${path} is there already: delete it, or name another folder with --out`,
-      );
-    });
-    written.push(path);
-  }
-  return written;
 }

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatProblem } from '@dotline/model/mesh-error';
 import type { EnforcementView } from '@dotline/topology-ui/api';
-import { ApiError, readApi, UnavailableError } from './page-server-client.js';
+import { ApiError, UnavailableError } from './page-server-client.js';
+import { readEnforcement } from './read-enforcement.js';
 import { lagLines } from './wait.js';
 
 /** How often the pusher is told how far it is. */
@@ -105,7 +106,7 @@ async function ask(
   waitMs: number,
 ): Promise<EnforcementView | string> {
   try {
-    return await readApi(address, `/api/revisions/${commit}/enforcement?waitMs=${waitMs}`, waitMs);
+    return await readEnforcement(address, commit, waitMs);
   } catch (error) {
     if (error instanceof UnavailableError || error instanceof ApiError) return error.message;
     throw error;

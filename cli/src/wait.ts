@@ -8,6 +8,7 @@ import { age } from './duration.js';
 import { ExitCode } from './exit-code.js';
 import { ApiError, readApi, UnavailableError } from './page-server-client.js';
 import { rejectionLines } from './proxy-status-answer.js';
+import { readEnforcement } from './read-enforcement.js';
 import { typeName } from './resource-type.js';
 import { rolloutLines } from './rollout-lines.js';
 
@@ -31,7 +32,7 @@ export async function waitAnswer(address: string, name: string, forMs: number): 
     try {
       // The first answer is what there is to say if no other comes.
       const waitMs = view === undefined ? 0 : Math.min(leftMs, HELD_BACK_MS_MAX);
-      view = await ask(address, name, waitMs);
+      view = await readEnforcement(address, name, waitMs);
     } catch (error) {
       // A page server, or its store, that starts again is no answer.
       if (!isPassing(error)) throw error;
@@ -49,11 +50,6 @@ async function pinnedRollback(address: string): Promise<string | undefined> {
   const status = await readApi<StatusView>(address, '/api/status').catch(() => undefined);
   const rollback = status?.revision?.rollback;
   return rollback?.pinned ? colours.yellow(rollbackText(rollback)) : undefined;
-}
-
-function ask(address: string, name: string, waitMs: number): Promise<EnforcementView> {
-  const path = `/api/revisions/${encodeURIComponent(name)}/enforcement?waitMs=${waitMs}`;
-  return readApi(address, path, waitMs);
 }
 
 function isPassing(error: unknown): boolean {

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { listenHttp } from '@dotline/platform-process/listen-http';
 import { createLog } from '@dotline/platform-process/log';
+import { operationsServer } from '@dotline/platform-process/operations-server';
 import { settingsOrExit } from '@dotline/platform-process/settings';
 import { startTelemetry } from '@dotline/platform-process/telemetry';
 import { insertOnce } from './clickhouse/table-writer.js';
 import { CollectorMetrics } from './collector-metrics.js';
-import { operationsServer } from './operations-server.js';
 import { IdentityFolder } from './peer/identity.js';
 import { GrpcReceiver } from './receivers/grpc-receiver.js';
 import { HttpReceiver } from './receivers/http-receiver.js';
@@ -82,9 +82,8 @@ const refused = (error: Error) => {
 };
 const grpc = new GrpcReceiver(ingest, identity, refused);
 const http = new HttpReceiver(ingest, identity, refused);
-const operations = operationsServer(
-  metrics.registry,
-  async () => migrated && (await clickhouse.ping()).success,
+const operations = operationsServer(metrics.registry, async () =>
+  migrated && (await clickhouse.ping()).success ? undefined : 'ClickHouse does not answer',
 );
 
 const ports = {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** A value that JSON can tell without loss. */
 export type JsonValue =
   | null
@@ -26,6 +28,11 @@ export function canonicalJson(value: JsonValue): string {
       return member === undefined ? [] : [`${JSON.stringify(key)}:${canonicalJson(member)}`];
     });
   return `{${members.join(',')}}`;
+}
+
+/** SHA-256 of the one text of a value, in hexadecimal. @throws TypeError as above */
+export function canonicalDigest(value: JsonValue): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }
 
 function isList(value: JsonValue): value is readonly JsonValue[] {

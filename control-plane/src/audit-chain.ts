@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { canonicalJson, type JsonValue } from './audit-canonical-json.js';
+import { canonicalDigest, type JsonValue } from './audit-canonical-json.js';
 
 /** Who did it, as far as that is known. */
 export interface Actor {
@@ -59,7 +58,7 @@ export function entryHash(entry: Omit<AuditEntry, 'hash'>): string {
     details,
     previousHash,
   };
-  return createHash('sha256').update(canonicalJson(covered)).digest('hex');
+  return canonicalDigest(covered);
 }
 
 /**

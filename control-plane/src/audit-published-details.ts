@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { Edge, Witness } from '@dotline/model/edge';
 import { diffEdges, type Revision } from '@dotline/model/revision';
-import { canonicalJson, type JsonValue } from './audit-canonical-json.js';
+import { canonicalDigest, type JsonValue } from './audit-canonical-json.js';
 import type { AuditEvent } from './audit-event.js';
 
 /** Of a larger change the first are named; `consentsDigest` covers all of them. */
@@ -50,7 +49,7 @@ export function publishedDetails(
       ? {}
       : {
           consentsLeftOut: consents.length - named.length,
-          consentsDigest: digestOf(consents),
+          consentsDigest: canonicalDigest(consents as unknown as JsonValue),
         }),
   };
 }
@@ -60,12 +59,6 @@ export function commitsOfChange(after: Revision, before: Revision | undefined): 
   const consents = consentsBetween(before?.edges ?? [], after.edges).slice(0, CONSENTS_MAX);
   const commits = consents.flatMap(({ need, grant }) => [need.commit, grant.commit]);
   return [after.commit, ...commits].flatMap((commit) => commit ?? []);
-}
-
-/** SHA-256, in hexadecimal, of the canonical JSON of consents. */
-function digestOf(consents: readonly Consent[]): string {
-  const plain = consents as unknown as JsonValue;
-  return createHash('sha256').update(canonicalJson(plain)).digest('hex');
 }
 
 function consentsBetween(before: readonly Edge[], after: readonly Edge[]): Consent[] {

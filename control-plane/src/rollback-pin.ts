@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { Revision } from '@dotline/model/revision';
 import type pg from 'pg';
-import { canonicalJson, type JsonValue } from './audit-canonical-json.js';
+import { canonicalDigest, type JsonValue } from './audit-canonical-json.js';
 
 /** Contents of the mesh directory that do not go live by themselves, since they were rolled back. */
 export interface Pin {
@@ -40,8 +39,7 @@ export function networkDigest(revision: Revision): string {
       rules: policy.rules.map((rule) => ({ ...rule, witness: undefined })),
     })),
   };
-  const plain = content as unknown as JsonValue;
-  return createHash('sha256').update(canonicalJson(plain)).digest('hex');
+  return canonicalDigest(content as unknown as JsonValue);
 }
 
 /** The pin, or `undefined` while the mesh directory goes live as it changes. */

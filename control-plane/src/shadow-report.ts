@@ -12,11 +12,13 @@ interface Side {
   readonly relations: PolicyRelations;
 }
 
-/** Verdicts about the requests of one caller for one operation. */
+/** Verdicts about the requests of one caller for one operation. Counts are exact. */
 interface Verdicts {
   readonly caller: string;
   readonly callee: string;
+  /** Operation id; `denied` for requests that are no operation of either revision. */
   readonly operation: string;
+  /** All that were judged, also those for which nothing would change. */
   readonly requests: number;
   readonly wouldBeDenied: number;
   readonly wouldBeAllowed: number;
@@ -25,14 +27,7 @@ interface Verdicts {
 }
 
 /** What a staged revision would change for one caller and operation, and by which rules. */
-export interface ShadowOperation {
-  readonly caller: string;
-  readonly callee: string;
-  /** Operation id; `denied` for requests that are no operation of either revision. */
-  readonly operation: string;
-  readonly requests: number;
-  readonly wouldBeDenied: number;
-  readonly wouldBeAllowed: number;
+export interface ShadowOperation extends Omit<Verdicts, 'lastMs'> {
   /** Of the last request, milliseconds since the epoch; `null` without any. */
   readonly lastAtMs: number | null;
   /** The rules of either revision. */

@@ -1,5 +1,5 @@
 import type { Mesh, Operation, Service } from '@dotline/model/mesh';
-import type { Cluster, NetworkPolicy, Pod, Protocol } from './cluster.js';
+import type { Cluster, NetworkPolicy, Pod } from './cluster.js';
 import { SERVICE_LABEL } from './export-policies.js';
 import { isAllowed, type TargetPort } from './is-allowed.js';
 
@@ -105,7 +105,7 @@ function portsOf(cluster: Cluster, pod: Pod): TargetPort[] {
     .flatMap(({ ingress = [], egress = [] }) => [...ingress, ...egress])
     .flatMap(({ ports = [] }) => ports)
     .flatMap(({ protocol, port }) => (typeof port === 'number' ? [{ protocol, port }] : []));
-  const web: TargetPort = { protocol: 'TCP' satisfies Protocol, port: 80 };
+  const web: TargetPort = { protocol: 'TCP', port: 80 };
   return [
     ...new Map([web, ...named].map((each) => [`${each.protocol} ${each.port}`, each])).values(),
   ];

@@ -1,5 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, join, relative } from 'node:path';
+import { basename, join } from 'node:path';
 import { MeshError, type Problem } from '@dotline/model/mesh-error';
 import {
   type Document,
@@ -90,7 +90,7 @@ async function yamlFiles(path: string): Promise<{ path: string; file: string }[]
   return names
     .filter((name) => /\.(ya?ml|json)$/.test(name) && !name.split('/').includes('node_modules'))
     .sort()
-    .map((name) => ({ path: join(path, name), file: relative('.', name) }));
+    .map((name) => ({ path: join(path, name), file: name }));
 }
 
 function manifestsOf(file: string, text: string, problems: Problem[]): Manifest[] {

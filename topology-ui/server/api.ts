@@ -2,9 +2,11 @@
  * What the page server answers: the one API of the page and of the `dotline` command.
  * Types only, no imports at run time, so that the page can share them.
  */
+import type { RequestDecision } from '@dotline/collectors/request-decisions';
 import type { Actor, AuditEntry } from '@dotline/control-plane/audit-chain';
 import type { StoredPreview } from '@dotline/control-plane/preview-store';
-import type { AgreedOperation, Witness } from '@dotline/model/edge';
+import type { ShadowOperation, ShadowRules } from '@dotline/control-plane/shadow-report';
+import type { AgreedOperation } from '@dotline/model/edge';
 import type { InstanceState } from '@dotline/model/instance';
 import type { Language, OperationClass, Tier } from '@dotline/model/mesh';
 import type { Problem } from '@dotline/model/mesh-error';
@@ -452,54 +454,14 @@ export type DeniedAttemptsView = DeniedSeen;
 
 /** `GET /api/request-decisions?team=&operation=&outcome=&limit=50`: of the last day, newest first. */
 export interface RequestDecisionsView {
-  readonly decisions: readonly {
-    /** Milliseconds since the epoch. */
-    readonly atMs: number;
-    readonly outcome: 'allowed' | 'refused' | 'undecided';
-    /** The title of the rule that allowed it, else why not. */
-    readonly reason: string;
-    /** Empty when no policy was there to decide. */
-    readonly team: string;
-    /** `file:line` of the rule that allowed it, else of the one that has it decided. */
-    readonly rule: string;
-    readonly caller: string;
-    readonly callee: string;
-    readonly operation: string;
-    /** Content hash of the policy. */
-    readonly policy: string;
-    /** The revision in which the policy took its form. */
-    readonly revision: string;
-    readonly latencyUs: number;
-    /** Empty when the request belongs to no trace. */
-    readonly traceId: string;
-  }[];
+  readonly decisions: readonly RequestDecision[];
 }
 
-/** What a staged revision would change for one caller and operation. Counts are exact. */
-export interface ShadowOperationView {
-  readonly caller: string;
-  readonly callee: string;
-  /** Operation id; `denied` for requests that are no operation of either revision. */
-  readonly operation: string;
-  /** All that were judged, also those for which nothing would change. */
-  readonly requests: number;
-  readonly wouldBeDenied: number;
-  readonly wouldBeAllowed: number;
-  /** Of the last request, milliseconds since the epoch; `null` without any. */
-  readonly lastAtMs: number | null;
-  /** The rules of either revision. */
-  readonly live: ShadowRulesView;
-  readonly staged: ShadowRulesView;
-}
+/** What a staged revision would change for one caller and operation. */
+export type ShadowOperationView = ShadowOperation;
 
-/** Where the rules stand by which a revision decides; `null` where there is none. */
-export interface ShadowRulesView {
-  readonly allowed: boolean;
-  readonly need: Witness | null;
-  readonly grant: Witness | null;
-  /** Of an operation that both sides agree on and that a guardrail forbids. */
-  readonly guardrail: Witness | null;
-}
+/** Where the rules stand by which a revision decides. */
+export type ShadowRulesView = ShadowRules;
 
 /** A staged revision, judged beside the live one. */
 export interface RunningShadow {
