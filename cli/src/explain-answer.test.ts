@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { Witness } from '@dotline/model/edge';
 import type { Explanation, OperationExplanation } from '@dotline/policies/explain';
 import { describe, expect, it } from '@jest/globals';
@@ -39,7 +40,7 @@ describe('dotline explain', () => {
     };
     const { text, exitCode } = explainAnswer(explanation);
     expect(exitCode).toBe(ExitCode.ok);
-    expect(text.split('\n').slice(-3)).toEqual([
+    expect(stripVTControlCharacters(text).split('\n').slice(-3)).toEqual([
       'fare.get-estimate (read) for pricing, support; optional',
       '  needed by rides at policies/teams/rides/orders.rego:9 (not committed): A trial of live prices [owner Ada, ticket RIDES-12, expires after 2031-05-20]',
       '  granted by pricing at policies/teams/pricing/fare.rego:5 (not committed)',
