@@ -1,4 +1,4 @@
-import type { RequestDecisionsView } from '@dotline/topology-ui/api';
+import type { DecisionCountsView, RequestDecisionsView } from '@dotline/topology-ui/decision-view';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import colours from 'picocolors';
 import type { Answer } from './commands.js';
@@ -15,15 +15,20 @@ interface DecisionsOptions {
   readonly address?: string;
   readonly json?: boolean;
   readonly team?: string;
+  readonly caller?: string;
+  readonly callee?: string;
   readonly operation?: string;
   readonly outcome?: string;
   readonly limit: number;
+  readonly counts?: boolean;
 }
 
 /** `dotline policy decisions`. */
 export function policyDecisionsCommand({ command, show }: CommandTools): Command {
   return command('decisions', 'What rules about single requests decided in the last day')
     .option('--team <team>', 'only those of this team')
+    .option('--caller <service>', 'only those about its requests')
+    .option('--callee <service>', 'only those about requests for it')
     .option('--operation <operation>', 'only those about this operation')
     .addOption(
       new Option('--outcome <outcome>', 'only those that ended so').choices([
@@ -35,18 +40,37 @@ export function policyDecisionsCommand({ command, show }: CommandTools): Command
     .addOption(
       new Option('--limit <number>', 'how many, the newest first').argParser(limitOf).default(50),
     )
+    .option(
+      '--counts',
+      'how many were allowed, refused and undecided in the last 5 minutes and the last hour, by operation',
+    )
     .action(async (options: DecisionsOptions) => {
-      show(options, decisionsAnswer(await readDecisions(options)));
+      const answer = options.counts
+        ? countsAnswer(await readCounts(options))
+        : decisionsAnswer(await readDecisions(options));
+      show(options, answer);
     });
 }
 
 async function readDecisions(options: DecisionsOptions): Promise<RequestDecisionsView> {
-  const query = new URLSearchParams({ limit: String(options.limit) });
-  for (const key of ['team', 'operation', 'outcome'] as const) {
+  const query = queryOf(options);
+  query.set('limit', String(options.limit));
+  if (options.outcome !== undefined) query.set('outcome', options.outcome);
+  return readApi(await resolveAddress(options), `/api/request-decisions?${query}`);
+}
+
+async function readCounts(options: DecisionsOptions): Promise<DecisionCountsView> {
+  const address = await resolveAddress(options);
+  return readApi(address, `/api/request-decisions/counts?${queryOf(options)}`);
+}
+
+function queryOf(options: DecisionsOptions): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const key of ['team', 'caller', 'callee', 'operation'] as const) {
     const value = options[key];
     if (value !== undefined) query.set(key, value);
   }
-  return readApi(await resolveAddress(options), `/api/request-decisions?${query}`);
+  return query;
 }
 
 const HEAD = ['when', 'outcome', 'caller', 'operation', 'rule', 'why', 'took', 'trace'];
@@ -55,7 +79,7 @@ function decisionsAnswer(view: RequestDecisionsView): Answer {
   const { decisions } = view;
   const rows = decisions.map((each) => [
     new Date(each.atMs).toISOString().slice(0, 23).replace('T', ' '),
-    paint(each.outcome),
+    paint(each.outcome) + (each.outcome === 'undecided' ? passed(each.fail) : ''),
     each.caller,
     each.operation,
     each.rule,
@@ -68,6 +92,35 @@ function decisionsAnswer(view: RequestDecisionsView): Answer {
     value: view,
     exitCode: ExitCode.ok,
   };
+}
+
+const COUNTS_HEAD = [
+  'operation',
+  ...['5 min', '1 h'].flatMap((span) => [
+    `allowed ${span}`,
+    `refused ${span}`,
+    `undecided ${span}`,
+  ]),
+];
+
+function countsAnswer(view: DecisionCountsView): Answer {
+  const rows = view.operations.map(({ operation, lastMinutes, lastHour }) => [
+    operation,
+    ...[lastMinutes, lastHour].flatMap(({ allowed, refused, undecided }) =>
+      [allowed, refused, undecided].map(String),
+    ),
+  ]);
+  return {
+    text: rows.length === 0 ? 'nothing was decided in the last hour' : table(COUNTS_HEAD, rows),
+    value: view,
+    exitCode: ExitCode.ok,
+  };
+}
+
+/** What became of a request that nobody could decide. */
+function passed(fail: RequestDecisionsView['decisions'][number]['fail']): string {
+  if (fail === '') return '';
+  return fail === 'open' ? ', let through' : ', refused';
 }
 
 function paint(outcome: RequestDecisionsView['decisions'][number]['outcome']): string {

@@ -3,7 +3,7 @@ import { insertOnce } from './clickhouse/table-writer.js';
 import { deniedAttempts } from './denied-attempts.js';
 import { LOGS } from './otlp/signal.js';
 import type { Peer } from './peer/peer.js';
-import { requestDecisions } from './request-decisions.js';
+import { operationDecisions, requestDecisions } from './request-decisions.js';
 import { migrate } from './schema/migrate.js';
 import { logRecord, logsRequest, SOURCE } from './testing/otlp-requests.js';
 import { RunningClickHouse } from './testing/running-clickhouse.js';
@@ -14,6 +14,7 @@ const AUTHORIZER: Peer = { kind: 'service', id: 'spiffe://a', service: 'dotline-
 const PROFILE: Peer = { kind: 'service', id: 'spiffe://b', service: 'profile' };
 const DECISION = {
   decision: 'allowed',
+  fail: 'closed',
   reason: 'Riders read their own profile',
   team: 'identity',
   rule: 'policies/teams/identity/requests.rego:13',
@@ -56,6 +57,7 @@ it('keeps what an authorizer decided, and takes it from nobody else', async () =
     { outcome: 'refused', reason: 'not signed in', caller: 'a\tb', traceId: '' },
     {
       outcome: 'allowed',
+      fail: 'closed',
       team: 'identity',
       rule: DECISION.rule,
       operation: 'profile.get',
@@ -74,7 +76,27 @@ it('finds those of a team, an operation or an outcome', async () => {
   expect(await count({ team: 'identity', limit: 10 })).toBe(2);
   expect(await count({ team: 'rides', limit: 10 })).toBe(0);
   expect(await count({ operation: 'profile.get', outcome: 'refused', limit: 10 })).toBe(1);
+  expect(await count({ callee: 'profile', caller: 'app', limit: 10 })).toBe(1);
   expect(await count({ limit: 1 })).toBe(1);
+});
+
+it('counts them by operation, of the last minutes and of the last hour', async () => {
+  const halfAnHourAgo = BigInt(Date.now() - 30 * 60_000) * 1_000_000n;
+  const undecided = logRecord(
+    { ...DECISION, decision: 'undecided' },
+    { timeUnixNano: halfAnHourAgo },
+  );
+  const { tables } = LOGS.decode(logsRequest([undecided]), AUTHORIZER, halfAnHourAgo);
+  for (const rows of tables) await insertOnce(clickhouse.client, rows, 'half an hour ago');
+  expect(await operationDecisions(clickhouse.client, { callee: 'profile' })).toEqual([
+    {
+      callee: 'profile',
+      operation: 'profile.get',
+      lastMinutes: { allowed: 1, refused: 1, undecided: 0 },
+      lastHour: { allowed: 1, refused: 1, undecided: 1 },
+    },
+  ]);
+  expect(await operationDecisions(clickhouse.client, { caller: 'nobody' })).toEqual([]);
 });
 
 it('counts a refused request as denied at the callee, and asks for no edge because of it', async () => {

@@ -13,6 +13,7 @@ export const logDecision: DecisionListener = ({ verdict, request, responsible, l
     body: `${request.operation} ${verdict.outcome}`,
     attributes: {
       decision: verdict.outcome,
+      fail: request.fail,
       reason: reasonOf(verdict),
       rule: ruleOf(verdict, responsible),
       team: responsible?.team ?? '',

@@ -1,3 +1,4 @@
+import type { WhenUndecided } from '@dotline/model/request-policy';
 import type { RequestPolicyDocument } from '@dotline/policies/request-policy-document';
 import type { UndecidedReason } from './undecided-error.js';
 
@@ -22,6 +23,8 @@ export interface AskedRequest {
   /** The revision in which the policy took its form. */
   readonly revision: string;
   readonly traceId: string;
+  /** What the sidecar does when nobody can decide. */
+  readonly fail: WhenUndecided;
 }
 
 /** Who is responsible for the decision; unknown when there is no policy. */

@@ -78,7 +78,7 @@ function verdictOf(input: PolicyInput, rule: { file: string; line: number } | un
 }
 
 function askedRequest({ attributes, asker }: Question): AskedRequest {
-  const { operation = '', policy = '', revision = '' } = attributes.contextExtensions;
+  const { operation = '', policy = '', revision = '', fail } = attributes.contextExtensions;
   const http = attributes.request?.http;
   return {
     operation,
@@ -89,5 +89,6 @@ function askedRequest({ attributes, asker }: Question): AskedRequest {
     policy,
     revision,
     traceId: traceIdOf(attributes),
+    fail: fail === 'open' ? 'open' : 'closed',
   };
 }

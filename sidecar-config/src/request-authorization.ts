@@ -89,7 +89,7 @@ export function requestAuthorizationOfRoute(decided: DecidedOperation): Record<s
     [FILTER_NAMES[fail]]: typedConfig(ExtAuthzPerRouteSchema, {
       override: {
         case: 'checkSettings',
-        value: { contextExtensions: { operation, policy, revision } },
+        value: { contextExtensions: { operation, policy, revision, fail } },
       },
     }).value,
   };

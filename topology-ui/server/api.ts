@@ -2,7 +2,6 @@
  * What the page server answers: the one API of the page and of the `dotline` command.
  * Types only, no imports at run time, so that the page can share them.
  */
-import type { RequestDecision } from '@dotline/collectors/request-decisions';
 import type { Actor, AuditEntry } from '@dotline/control-plane/audit-chain';
 import type { StoredPreview } from '@dotline/control-plane/preview-store';
 import type { ShadowOperation, ShadowRules } from '@dotline/control-plane/shadow-report';
@@ -10,6 +9,7 @@ import type { AgreedOperation } from '@dotline/model/edge';
 import type { InstanceState } from '@dotline/model/instance';
 import type { Language, OperationClass, Tier } from '@dotline/model/mesh';
 import type { Problem } from '@dotline/model/mesh-error';
+import type { WhenUndecided } from '@dotline/model/request-policy';
 import type { Revision } from '@dotline/model/revision';
 import type { PolicyRelations } from '@dotline/policies/relations';
 import type { DeniedSeen } from '@dotline/policies/suggest-seen';
@@ -186,6 +186,13 @@ export interface EnforcementView {
   readonly problems: readonly Problem[];
 }
 
+/** Where the rule stands by which each request for an operation is decided, and what happens undecided. */
+export interface RequestRuleView {
+  readonly file: string;
+  readonly line: number;
+  readonly fail: WhenUndecided;
+}
+
 /** A dot. */
 export interface ServiceView {
   readonly name: string;
@@ -202,6 +209,8 @@ export interface ServiceView {
     readonly class: OperationClass;
     readonly method: string;
     readonly path: string;
+    /** The rule that has each of its requests decided when it comes; `null` without one. */
+    readonly requestRule: RequestRuleView | null;
   }[];
   readonly instances: readonly InstanceView[];
   readonly health: 'healthy' | 'degraded' | 'down';
@@ -451,11 +460,6 @@ export interface PolicyUsageView {
 
 /** `GET /api/traffic/denied?days=7`: what policy refused, by caller, callee, method and path. */
 export type DeniedAttemptsView = DeniedSeen;
-
-/** `GET /api/request-decisions?team=&operation=&outcome=&limit=50`: of the last day, newest first. */
-export interface RequestDecisionsView {
-  readonly decisions: readonly RequestDecision[];
-}
 
 /** What a staged revision would change for one caller and operation. */
 export type ShadowOperationView = ShadowOperation;

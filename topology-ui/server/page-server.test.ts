@@ -21,6 +21,7 @@ import type {
   StatusView,
   TraceView,
 } from './api.js';
+import type { DecisionCountsView, RequestDecisionsView } from './decision-view.js';
 import { exampleInstances, exampleRevision } from './testing/example-mesh.js';
 import { holding, RunningPageServer, TRACE_ID } from './testing/running-page-server.js';
 
@@ -200,6 +201,39 @@ describe('a mesh with traffic', () => {
     expect(services.body.map(({ name }) => name)).toEqual(['fare', 'orders', 'rider-app']);
     const edges = await running.get<EdgeView[]>('/api/edges');
     expect(edges.body.map(({ id }) => id)).toEqual(['orders->fare', 'rider-app->orders']);
+  });
+
+  it('GET /api/request-decisions and /counts: what rules decided, and where they stand', async () => {
+    await running.clickhouse.insert({
+      table: 'dotline.request_decisions',
+      format: 'JSONEachRow',
+      values: ['allowed', 'undecided'].map((outcome) => ({
+        ...{
+          time: String(Date.now() / 1000),
+          outcome,
+          fail: 'open',
+          reason: 'why',
+          team: 'pricing',
+        },
+        ...{ caller: 'orders', callee: 'fare', operation: 'fare.get-estimate' },
+      })),
+    });
+    const path = '/api/request-decisions';
+    const { body } = await running.get<RequestDecisionsView>(`${path}?callee=fare&outcome=allowed`);
+    expect(body.decisions).toMatchObject([{ outcome: 'allowed', fail: 'open', caller: 'orders' }]);
+    const counts = await running.get<DecisionCountsView>(`${path}/counts?caller=orders`);
+    const outcomes = { allowed: 1, refused: 0, undecided: 1 };
+    expect(counts.body.operations).toEqual([
+      { callee: 'fare', operation: 'fare.get-estimate', lastMinutes: outcomes, lastHour: outcomes },
+    ]);
+    expect((await running.get(`${path}?outcome=maybe`)).status).toBe(400);
+    expect((await running.get(`${path}/counts?team=a&team=b`)).status).toBe(400);
+    const services = (await running.get<ServiceView[]>('/api/services')).body;
+    const fare = services.find(({ name }) => name === 'fare');
+    expect(fare?.operations.map(({ requestRule }) => requestRule)).toEqual([
+      null,
+      { file: 'policies/teams/pricing/rules.rego', line: 9, fail: 'open' },
+    ]);
   });
 
   it('GET /api/services/:name: neighbours and the last 30 minutes', async () => {

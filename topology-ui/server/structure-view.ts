@@ -65,7 +65,13 @@ export function serviceViews(structure: LiveStructure, traffic: TrafficViews): S
   for (const view of objectiveViews(structure)) {
     objectives.set(view.service, [...(objectives.get(view.service) ?? []), view]);
   }
-  return structure.live.revision.mesh.services.map((service) => {
+  const { mesh, requestPolicies = [] } = structure.live.revision;
+  const requestRules = new Map(
+    requestPolicies
+      .flatMap(({ rules }) => rules)
+      .map(({ operation, fail, witness: { file, line } }) => [operation, { file, line, fail }]),
+  );
+  return mesh.services.map((service) => {
     const own = instances.get(service.name) ?? [];
     return {
       name: service.name,
@@ -82,6 +88,7 @@ export function serviceViews(structure: LiveStructure, traffic: TrafficViews): S
         method: operation.method,
         // Of an egress service, where outside.
         path: `${operation.host ?? ''}${operation.path}`,
+        requestRule: requestRules.get(operation.id) ?? null,
       })),
       instances: own,
       health: serviceHealth(service, own),

@@ -163,6 +163,25 @@ describe('the graph', () => {
     await agreement.waitFor();
   });
 
+  it('shows what rules decided about single requests, of a dot and of a line', async () => {
+    await open('#/graph/service/payments');
+    const decided = page.locator('[data-decided-operation="payments.authorize"]');
+    await decided.getByText('last hour').waitFor();
+    expect(await decided.textContent()).toBe(
+      'payments.authorizepolicies/teams/payments/requests.rego:9refused undecidedlast 5 min 1.3k allowed, 7 refused · last hour 15k allowed, 84 refused, 2 undecided',
+    );
+    const latest = page.locator('.decisions li');
+    await latest.first().waitFor();
+    expect(await latest.nth(1).textContent()).toContain('refusedorders payments.authorizetrace');
+    expect(await latest.nth(2).textContent()).toContain('policy takes too long: refused');
+    expect(await page.locator('[data-decided-operation]').count()).toBe(1);
+    await page.goto(`${server.url}#/graph/edge/orders/payments`);
+    await page.locator('[data-panel="Line: an enforced rule"] .decisions li').first().waitFor();
+    await latest.first().getByRole('link', { name: 'trace' }).click();
+    await page.locator('.waterfall li').first().waitFor();
+    expect(complaints).toEqual([]);
+  });
+
   it('explains a denied line with the rules to paste', async () => {
     await open('#/graph');
     await pointAtLine('ratings', 'payments', 'ratings → payments');
@@ -428,7 +447,7 @@ describe('other views and screens', () => {
     expect(complaints).toEqual([]);
   });
 
-  it.each(['#/graph', '#/graph/service/orders', '#/list', '#/objectives', '#/sidecars'])(
+  it.each(['#/graph', '#/graph/service/payments', '#/list', '#/objectives', '#/sidecars'])(
     'fits 390 pixels without scrolling sideways: %s',
     async (hash) => {
       await open('#/graph', { width: 390, height: 844 });

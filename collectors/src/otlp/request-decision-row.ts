@@ -7,6 +7,7 @@ import { line } from './tab-separated.js';
 export const REQUEST_DECISION_COLUMNS = [
   'time',
   'outcome',
+  'fail',
   'reason',
   'team',
   'rule',
@@ -45,6 +46,7 @@ export function requestDecisionRow(
   return line([
     unixSeconds(clampedTime(record.timeUnixNano, arrivalNs, counts), 6),
     name('decision'),
+    name('fail'),
     name('reason'),
     name('team'),
     name('rule'),

@@ -231,6 +231,11 @@ ORDER BY (team, operation, toStartOfMinute(time), time)
 TTL toDateTime(time) + INTERVAL ${RAW_DAYS} DAY DELETE
 ${RAW_SETTINGS}`;
 
+/** What a sidecar does with a request that nobody could decide; unknown in rows of before. */
+const REQUEST_DECISION_FAIL = `
+ALTER TABLE dotline.request_decisions
+  ADD COLUMN IF NOT EXISTS fail LowCardinality(String) AFTER outcome`;
+
 /** In order; each leaves a schema that older and newer collectors can write to. */
 export const STATEMENTS: readonly string[] = [
   'CREATE DATABASE IF NOT EXISTS dotline',
@@ -245,5 +250,6 @@ export const STATEMENTS: readonly string[] = [
   METRIC_POINTS,
   LOGS,
   REQUEST_DECISIONS,
+  REQUEST_DECISION_FAIL,
   SHADOW_VERDICTS,
 ];

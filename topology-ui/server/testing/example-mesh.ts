@@ -110,7 +110,13 @@ function edge(caller: string, callee: string): Edge {
 /** `rider-app` → `orders` → `fare`; without `withFare` nobody may use `fare`. */
 export function exampleRevision(withFare = true): StoredRevision {
   const edges = [edge('rider-app', 'orders'), ...(withFare ? [edge('orders', 'fare')] : [])];
-  const content = { mesh, edges, createdAtMs: 1_795_500_000_000 };
+  const rule = {
+    operation: 'fare.get-estimate',
+    fail: 'open',
+    witness: witness('pricing', 9),
+  } as const;
+  const requestPolicies = [{ team: 'pricing', hash: 'ab'.repeat(32), rules: [rule] }];
+  const content = { mesh, edges, requestPolicies, createdAtMs: 1_795_500_000_000 };
   return { revision: makeRevision(content, undefined), relations, findings: [] };
 }
 

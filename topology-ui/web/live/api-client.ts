@@ -10,6 +10,7 @@ import type {
   StatusView,
   TraceView,
 } from '@dotline/topology-ui/api';
+import type { DecisionCountsView, RequestDecisionsView } from '@dotline/topology-ui/decision-view';
 
 /** The page server answered with a problem, or did not answer. */
 export class ApiError extends Error {
@@ -24,6 +25,12 @@ export class ApiError extends Error {
   ) {
     super(message);
   }
+}
+
+/** Whose requests, and for whom. */
+export interface RequestEnds {
+  readonly callee: string;
+  readonly caller?: string;
 }
 
 /** The page server's API. Every call rejects with `ApiError` and with nothing else. */
@@ -57,6 +64,16 @@ export class ApiClient {
 
   preview(id: string): Promise<PreviewView> {
     return this.get(`/api/previews/${encodeURIComponent(id)}`);
+  }
+
+  /** The newest decisions about single requests of a callee, or of one caller of it. */
+  decisions(of: RequestEnds): Promise<RequestDecisionsView> {
+    return this.get(`/api/request-decisions?limit=30&${new URLSearchParams({ ...of })}`);
+  }
+
+  /** How such requests ended in the last minutes and in the last hour, by operation. */
+  decisionCounts(of: RequestEnds): Promise<DecisionCountsView> {
+    return this.get(`/api/request-decisions/counts?${new URLSearchParams({ ...of })}`);
   }
 
   shadow(): Promise<ShadowView> {

@@ -13,6 +13,7 @@ import { Explanation } from './explanation.js';
 import { type Ends, Owners } from './owners.js';
 import { PanelFrame, Section } from './panel-frame.js';
 import { RecentRequests } from './recent-requests.js';
+import { RequestDecisions } from './request-decisions.js';
 import { WitnessLine } from './witness-line.js';
 
 /** Why a line exists, and what runs along it. */
@@ -52,6 +53,11 @@ export function EdgePanel({ caller, callee }: Ends) {
         </p>
       </Section>
       <EdgeShadow caller={caller} callee={callee} />
+      <RequestDecisions
+        caller={caller}
+        callee={callee}
+        operations={edge.operations.map(({ operation }) => operation)}
+      />
       <ResourceNote resource={detail} what="history" />
       {detail.content !== null && <HistoryCharts history={detail.content.history} />}
       {detail.content !== null && <RecentRequests requests={detail.content.recent} />}

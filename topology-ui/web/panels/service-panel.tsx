@@ -12,6 +12,7 @@ import { failingFrom } from '../view-model/graph-elements.js';
 import { InstanceList } from './instance-list.js';
 import { ObjectiveCard } from './objective-card.js';
 import { PanelFrame, Section } from './panel-frame.js';
+import { RequestDecisions } from './request-decisions.js';
 
 /** Everything about one service. What the graph knows is shown at once, the rest when it is loaded. */
 export function ServicePanel({ name }: { readonly name: string }) {
@@ -55,6 +56,7 @@ export function ServicePanel({ name }: { readonly name: string }) {
           ))}
         </Section>
       )}
+      <RequestDecisions callee={name} />
       <Section title={plural(service.instances.length, 'instance')}>
         <InstanceList instances={service.instances} />
       </Section>

@@ -203,6 +203,10 @@ function exampleService(
       class: at % 3 === 1 ? 'write' : 'read',
       method: at % 3 === 1 ? 'POST' : 'GET',
       path: `/v1/${operation}/{id}`,
+      requestRule:
+        name === 'payments' && at === 0
+          ? { file: `policies/teams/${team}/requests.rego`, line: 9, fail: 'closed' }
+          : null,
     })),
     instances: Array.from({ length: replicas }, (_, at) => exampleInstance(name, at, down)),
     health: down ? 'degraded' : 'healthy',

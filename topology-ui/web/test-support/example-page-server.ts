@@ -9,6 +9,7 @@ import type {
   StatusView,
   TrafficUpdate,
 } from '@dotline/topology-ui/api';
+import { exampleDecisionCounts, exampleDecisions } from './example-decisions.js';
 import {
   exampleEdgeDetail,
   exampleServiceDetail,
@@ -154,6 +155,8 @@ export class ExamplePageServer {
         return exampleExplanation(this.graph, first, second);
       case 'revisions':
         return this.revisions();
+      case 'request-decisions':
+        return first === 'counts' ? exampleDecisionCounts() : exampleDecisions();
       case 'shadow':
         return { live: this.graph.revision.id, shadow: this.shadow };
       case 'previews':
