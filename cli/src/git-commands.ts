@@ -13,20 +13,23 @@ export function gitCommands(program: Command): void {
   group
     .command('serve')
     .description(
-      'Take git push and git fetch over HTTP; what is pushed to the live branch is checked, then enforced',
+      'Take git push and git fetch over HTTPS, on a loopback address over HTTP too; what is pushed to the live branch is checked, then enforced',
     )
     .option('--mesh <directory>', 'mesh directory', '.')
     .addOption(
-      new Option(
-        '--listen <host:port>',
-        'where; behind a proxy with TLS when others are to reach it',
-      )
+      new Option('--listen <host:port>', 'where; on an address that others reach, over HTTPS alone')
         .argParser(hostAndPort)
         .default(hostAndPort(DEFAULT_LISTEN), DEFAULT_LISTEN),
     )
+    .option('--tls', "HTTPS on a loopback address too, with a certificate of the mesh's authority")
+    .option('--tls-certificate <file>', 'PEM with the chain, instead of one of the mesh')
+    .option('--tls-key <file>', 'PEM of its key; both are read again when they change')
+    .option('--name <host>', 'by which others know this machine; the certificate carries it')
     .option('--address <url>', 'page server, when it is not that of the mesh directory')
     .addOption(enforcedFor())
     .action(async (options) => {
+      if ((options.tlsCertificate === undefined) !== (options.tlsKey === undefined))
+        program.error('error: --tls-certificate and --tls-key, both or neither');
       const { gitServe } = await import('./git-serve.js');
       await gitServe(options);
     });

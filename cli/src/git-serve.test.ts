@@ -186,11 +186,37 @@ describe('a push is taken', () => {
   });
 });
 
+it('over HTTPS a clone trusts the authority of the mesh, and plain HTTP is told so', async () => {
+  const secure = await ServedRepository.start(hello.directory, '--tls', '--name', 'git.example');
+  try {
+    const address = (await secure.addressFor('harry')).replace('git.example', '127.0.0.1');
+    const root = join(hello.directory, '.dotline/data/certificate-authority/root.pem');
+    const trust = ['-c', `http.sslCAInfo=${root}`];
+    const clone = await GitClone.of(address, join(folder, 'secure'), ...trust);
+    await clone.commit(HOSTS, `${await clone.read(HOSTS)}# over HTTPS\n`);
+    expect(await clone.push()).toMatchObject({ code: 0 });
+    expect(await head()).toBe((await clone.git('rev-parse', 'HEAD')).stdout.trim());
+    const strangers = GitClone.of(address, join(folder, 'untrusted'));
+    await expect(strangers).rejects.toThrow('certificate');
+    const plain = GitClone.of(address.replace('https', 'http'), join(folder, 'plain'));
+    await expect(plain).rejects.toThrow(
+      'remote: this repository takes no token over plain HTTP: write https:// in its address',
+    );
+  } finally {
+    await secure.stop();
+  }
+});
+
 it('nonsense is one line', async () => {
   const cases = [
     [['git', 'hooks', 'install', '/nowhere'], '/nowhere is no Git repository'],
     [['git', 'token', 'a b'], '"a b" is no name'],
     [['git', 'serve', '--listen', '8090'], 'an address is host:port'],
+    [['git', 'serve', '--tls-key', 'key.pem'], '--tls-certificate and --tls-key, both or neither'],
+    [
+      ['git', 'serve', '--tls-certificate', '/nowhere', '--tls-key', '/nowhere'],
+      '/nowhere cannot be read: ENOENT',
+    ],
     [['up', '--follow', 'https://git.example/x'], 'is no <url>#<branch>'],
   ] as const;
   const answers = await Promise.all(cases.map(([args]) => hello.dotline(...args)));

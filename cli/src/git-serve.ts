@@ -4,13 +4,16 @@ import { fileURLToPath } from 'node:url';
 import { AccessTokens } from '@dotline/mesh-repository/access-tokens';
 import { serveGit } from '@dotline/mesh-repository/git-server';
 import { writeHooks } from '@dotline/mesh-repository/hook-files';
+import { isLoopback } from '@dotline/mesh-repository/loopback';
 import {
   changedByHand,
   ensureMeshCheckout,
   openMeshCheckout,
 } from '@dotline/mesh-repository/mesh-checkout';
+import { serverNames } from '@dotline/mesh-repository/server-names';
+import type { ServerTls } from '@dotline/mesh-repository/server-tls';
 import { loadMesh } from '@dotline/model/load-mesh';
-import { type MeshFolders, meshFolders } from '@dotline/runner/mesh-state';
+import { authorityDirectory, type MeshFolders, meshFolders } from '@dotline/runner/mesh-state';
 
 /** How hooks call this command. */
 export const DOTLINE = [
@@ -22,6 +25,10 @@ const NAMED_MAX = 5;
 interface ServeOptions {
   readonly mesh: string;
   readonly listen: { readonly host: string; readonly port: number };
+  readonly tls?: boolean;
+  readonly tlsCertificate?: string;
+  readonly tlsKey?: string;
+  readonly name?: string;
   readonly address?: string;
   /** As the hooks are told. */
   readonly for: string;
@@ -74,14 +81,21 @@ export async function gitServe(options: ServeOptions): Promise<void> {
     );
   }
   const tokens = meshTokens(folders);
+  const people = await tokens.people();
+  const log = (line: string) => console.log(line);
+  const { host } = options.listen;
+  const names = serverNames(host, options.name);
+  const { tls, rootFile } = await tlsFor(options, folders, names);
   const server = await serveGit(
-    { gitFolder, hooksFolder, name, tokens, log: (line) => console.log(line) },
+    { gitFolder, hooksFolder, name, tokens, log, ...(tls === undefined ? {} : { tls }) },
     options.listen,
   );
-  const people = await tokens.people();
-  const { host } = options.listen;
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${server.port}/${name}.git`;
-  console.log(`${url} takes pushes; what is on branch ${branch} is enforced. Ctrl-C stops it.`);
+  const place = `${inUrl(names[0] ?? host)}:${server.port}/${name}.git`;
+  const scheme = tls === undefined ? 'http' : 'https';
+  console.log(
+    `${scheme}://${place} takes pushes; what is on branch ${branch} is enforced. Ctrl-C stops it.`,
+  );
+  console.log(cloneCommand(`${scheme}://`, place, { rootFile, person: people[0] }));
   console.log(
     people.length === 0
       ? `Nobody has a token yet: npx dotline git token <person> --mesh ${options.mesh}`
@@ -89,4 +103,42 @@ export async function gitServe(options: ServeOptions): Promise<void> {
   );
   await Promise.race(['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => once(process, signal)));
   await server.close();
+}
+
+/** HTTPS, wherever others could listen to tokens. @throws RepositoryError */
+async function tlsFor(
+  { listen, tls, tlsCertificate, tlsKey }: ServeOptions,
+  folders: MeshFolders,
+  names: readonly string[],
+): Promise<{ readonly tls?: ServerTls; readonly rootFile?: string }> {
+  const isGiven = tlsCertificate !== undefined && tlsKey !== undefined;
+  if (!isGiven && !tls && isLoopback(listen.host)) return {};
+  const { tlsOfFiles, tlsOfMesh } = await import('@dotline/mesh-repository/server-tls');
+  const log = (line: string) => console.log(line);
+  if (isGiven) return { tls: await tlsOfFiles({ certificate: tlsCertificate, key: tlsKey }, log) };
+  const directory = process.env.CA_DIRECTORY ?? authorityDirectory(folders);
+  const own = await tlsOfMesh(directory, names, log);
+  return { tls: own, rootFile: own.rootFile };
+}
+
+/** Ready to paste. Git remembers the authority for this one clone, and its pushes. */
+function cloneCommand(
+  scheme: string,
+  place: string,
+  {
+    rootFile,
+    person,
+  }: { readonly rootFile?: string | undefined; readonly person?: string | undefined },
+): string {
+  const trust = rootFile === undefined ? '' : `-c http.sslCAInfo=${quoted(rootFile)} `;
+  const user = person === undefined ? '' : `${encodeURIComponent(person)}@`;
+  return `git clone ${trust}${scheme}${user}${place}`;
+}
+
+function quoted(path: string): string {
+  return /^[\w./:@%+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+function inUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }

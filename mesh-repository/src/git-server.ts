@@ -2,10 +2,13 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { AccessTokens } from './access-tokens.js';
 import { runGitBackend } from './git-backend.js';
+import { httpsServer } from './https-server.js';
 import { RepositoryError } from './repository-error.js';
+import type { ServerTls } from './server-tls.js';
 
 /** Fetches and pushes at once. */
 const REQUESTS_MAX = 32;
+const CONNECTIONS_MAX = 256;
 /** A push may take long to arrive. */
 const REQUEST_TIMEOUT_MS = 600_000;
 const SERVICES = new Set(['git-upload-pack', 'git-receive-pack']);
@@ -16,6 +19,8 @@ interface Served {
   /** The repository is at `/<name>.git`. */
   readonly name: string;
   readonly tokens: Pick<AccessTokens, 'personOf'>;
+  /** Without it plain HTTP is spoken, which is for addresses that nobody else reaches. */
+  readonly tls?: ServerTls;
   /** Told what each fetch and push came to. */
   readonly log: (line: string) => void;
 }
@@ -35,8 +40,9 @@ export async function serveGit(
   served: Served,
   listen: { readonly host: string; readonly port: number },
 ): Promise<GitServer> {
+  const { tls } = served;
   let running = 0;
-  const server = createServer((request, response) => {
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
     if (running >= REQUESTS_MAX) {
       refuse(response, 503, 'too many fetch and push at once: try again', { 'retry-after': '2' });
       return;
@@ -53,7 +59,9 @@ export async function serveGit(
       .finally(() => {
         running -= 1;
       });
-  });
+  };
+  const server = tls === undefined ? createServer(handle) : httpsServer(tls, handle);
+  server.maxConnections = CONNECTIONS_MAX;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
@@ -70,6 +78,7 @@ export async function serveGit(
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
+        tls?.close();
         server.closeIdleConnections();
       }),
   };

@@ -18,7 +18,12 @@ import {
 } from './datastore-access.js';
 import { HOST, InstanceHost } from './instance-host.js';
 import { MachineError } from './machine-check.js';
-import { loopbackPrefix, type MeshFolders, type MeshState } from './mesh-state.js';
+import {
+  authorityDirectory,
+  loopbackPrefix,
+  type MeshFolders,
+  type MeshState,
+} from './mesh-state.js';
 import { PlatformIdentities } from './platform-identities.js';
 import * as platform from './platform-processes.js';
 import { ProcessRegistry } from './process-registry.js';
@@ -139,7 +144,7 @@ export class LocalMesh {
    * @param follow `<url>#<branch>` that the mesh directory follows
    */
   async startControlPlane(follow: string | undefined): Promise<Revision> {
-    await mkdir(join(this.folders.data, 'certificate-authority'), { recursive: true, mode: 0o700 });
+    await mkdir(authorityDirectory(this.folders), { recursive: true, mode: 0o700 });
     const { opa } = this.programs;
     await this.#start(platform.controlPlaneProcess(this.#context(), opa.path, follow));
     const revision = await this.#controlPlane.revision();

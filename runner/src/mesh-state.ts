@@ -86,6 +86,11 @@ export async function meshFolders(directory: string): Promise<MeshFolders> {
   return folders;
 }
 
+/** Folder of the mesh's certificate authority; its `root.pem` is what others verify the mesh with. */
+export function authorityDirectory({ data }: Pick<MeshFolders, 'data'>): string {
+  return join(data, 'certificate-authority');
+}
+
 async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });

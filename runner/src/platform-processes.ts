@@ -6,7 +6,7 @@ import { postgresqlUrl } from '@dotline/local-parts/postgresql';
 import { authorizerSocket } from '@dotline/sidecar-config/sidecar-directory';
 import { Agent, fetch } from 'undici';
 import { NODE_OPTIONS } from './control-plane-node-options.js';
-import type { MeshFolders, MeshState } from './mesh-state.js';
+import { authorityDirectory, type MeshFolders, type MeshState } from './mesh-state.js';
 import { platformIdentityDirectory } from './platform-identities.js';
 import type { PlatformPart } from './subject.js';
 
@@ -36,7 +36,7 @@ export function platformAddresses(folders: MeshFolders, state: MeshState): Platf
       process.env.CLICKHOUSE_URL ??
       `http://dotline:${secrets.clickhouse}@127.0.0.1:${ports.clickhouse}`,
     controlPlaneUrl: `https://127.0.0.1:${ports.controlPlaneApi}`,
-    caBundle: join(folders.data, 'certificate-authority', 'root.pem'),
+    caBundle: join(authorityDirectory(folders), 'root.pem'),
   };
 }
 
@@ -80,7 +80,7 @@ export function controlPlaneProcess(
       REDIS_URL: addresses.redisUrl,
       XDS_LISTEN: loopback(state.ports.xds),
       API_LISTEN: loopback(state.ports.controlPlaneApi),
-      CA_DIRECTORY: join(folders.data, 'certificate-authority'),
+      CA_DIRECTORY: authorityDirectory(folders),
       JOIN_TOKEN: state.secrets.joinToken,
       COLLECTOR_OTLP_GRPC: loopback(state.ports.otlpGrpc),
       COLLECTOR_OTLP_HTTP: loopback(state.ports.otlpHttp),

@@ -10,9 +10,10 @@ const run = promisify(execFile);
 export class GitClone {
   constructor(readonly directory: string) {}
 
-  static async of(url: string, directory: string): Promise<GitClone> {
+  /** @param args further ones of `git clone` */
+  static async of(url: string, directory: string, ...args: readonly string[]): Promise<GitClone> {
     const clone = new GitClone(directory);
-    await run('git', ['clone', '-q', url, directory]);
+    await run('git', ['clone', '-q', ...args, url, directory], { env: environment() });
     return clone;
   }
 
@@ -35,7 +36,15 @@ export class GitClone {
   /** @throws Ran when Git fails */
   async git(...args: readonly string[]): Promise<Ran> {
     const author = ['-c', 'user.name=A', '-c', 'user.email=a@example.com'];
-    const { stdout, stderr } = await run('git', ['-C', this.directory, ...author, ...args]);
+    const options = { env: environment() };
+    const all = ['-C', this.directory, ...author, ...args];
+    const { stdout, stderr } = await run('git', all, options);
     return { code: 0, stdout, stderr: stderr.replaceAll(/ +$/gm, '') };
   }
+}
+
+/** A variable of the machine would win over what a clone is told to trust. */
+function environment(): NodeJS.ProcessEnv {
+  const { GIT_SSL_CAINFO: _, ...others } = process.env;
+  return others;
 }

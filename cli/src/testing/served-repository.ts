@@ -15,10 +15,11 @@ export class ServedRepository {
     readonly url: string,
   ) {}
 
-  static async start(meshDirectory: string): Promise<ServedRepository> {
+  /** @param args further ones of the command */
+  static async start(meshDirectory: string, ...args: string[]): Promise<ServedRepository> {
     const server = spawn(
       process.execPath,
-      [DOTLINE, 'git', 'serve', '--mesh', meshDirectory, '--listen', '127.0.0.1:0'],
+      [DOTLINE, 'git', 'serve', '--mesh', meshDirectory, '--listen', '127.0.0.1:0', ...args],
       { env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'inherit'] },
     );
     for await (const line of createInterface(server.stdout)) {
@@ -36,7 +37,7 @@ export class ServedRepository {
     const args = [DOTLINE, 'git', 'token', person, '--mesh', this.meshDirectory];
     const { stdout } = await run(process.execPath, args, { env });
     const user = `${encodeURIComponent(person)}:${stdout.trim()}`;
-    return this.url.replace('http://', `http://${user}@`);
+    return this.url.replace('://', `://${user}@`);
   }
 
   async stop(): Promise<void> {
