@@ -12,6 +12,7 @@ import { buildGo } from './programs.js';
 import { report } from './report.js';
 import { Results } from './results.js';
 import { dotline } from './scenarios/dotline.js';
+import { istioAuthorization } from './scenarios/istio-authorization.js';
 import { oneEndpoint, profileFile } from './scenarios/one-endpoint.js';
 import { restart } from './scenarios/restart.js';
 import { storm } from './scenarios/storm.js';
@@ -45,6 +46,15 @@ async function run(options: Options): Promise<void> {
             : { profileFile: profileFile(profileDirectory, name, 'initial-sync') };
         await attempt(() => visit(name, sidecars, program, results, steps, profile));
       }
+      if (wants('dotline') && (name === 'ours' || name.startsWith('istio'))) {
+        say(`Round ${round} of ${options.rounds}: policy of ${sidecars} sidecars, ${name} …`);
+        const file = profileDirectory && resolve(profileDirectory, 'dotline.cpuprofile');
+        await attempt(() =>
+          name === 'ours'
+            ? dotline(sidecars, changes, program, results, file)
+            : istioAuthorization(name, sidecars, changes, program, results),
+        );
+      }
       if (wants('restart') && hasSnapshots(name)) {
         say(`Round ${round} of ${options.rounds}: ${name} is killed and comes back …`);
         await attempt(() => restart(name, sidecars, program, results));
@@ -59,11 +69,6 @@ async function run(options: Options): Promise<void> {
         visit(name, holdSidecars, program, results, [oneEndpoint(holdChanges)], { label }),
       );
     }
-  }
-  if (wants('dotline')) {
-    say(`Dotline's control plane with ${sidecars} sidecars …`);
-    const file = profileDirectory && resolve(profileDirectory, 'dotline.cpuprofile');
-    await attempt(() => dotline(sidecars, changes, program, results, file));
   }
   print(options, results, machine);
 }

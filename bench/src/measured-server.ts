@@ -22,13 +22,15 @@ interface Start {
   readonly port?: number;
   /** A change that is made before the server listens. */
   readonly change?: number;
+  /** Istio alone: the teams' mesh over mTLS; the sidecars' certificates go into the folder. */
+  readonly authorization?: { readonly folder: string; readonly instancesPerService: number };
 }
 
 /** How a server's process is started for so many sidecars. @throws BuildError */
 function commandOf(
   name: ServerName,
   sidecars: number,
-  { port = 0, change = 0 }: Start,
+  { port = 0, change = 0, authorization }: Start,
 ): [string, ...string[]] {
   const numbers = [sidecars, port, change].map(String);
   const node = (file: string, ...args: string[]): [string, ...string[]] => [
@@ -36,6 +38,16 @@ function commandOf(
     ...NODE_OPTIONS,
     join(benchDirectory, 'dist', 'servers', file),
     ...args,
+  ];
+  const istio = (...args: string[]): [string, ...string[]] => [
+    buildGo('istio', 'istio'),
+    ...args,
+    ...(authorization === undefined
+      ? []
+      : [
+          ...['-authorization', authorization.folder],
+          ...['-instances', `${authorization.instancesPerService}`],
+        ]),
   ];
   switch (name) {
     case 'ours':
@@ -50,9 +62,9 @@ function commandOf(
         ...['-sidecars', `${sidecars}`, '-port', `${port}`, '-change', `${change}`],
       ];
     case 'istio':
-      return [buildGo('istio', 'istio')];
+      return istio();
     case 'istio-debounced':
-      return [buildGo('istio', 'istio'), '-debounce', '100ms'];
+      return istio('-debounce', '100ms');
   }
 }
 
@@ -90,6 +102,10 @@ export class MeasuredServer {
 
   get target(): string {
     return `127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.process_.pid;
   }
 
   cpuMs(): Promise<number> {

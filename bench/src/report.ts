@@ -1,9 +1,9 @@
-import { peerName, type Results } from './results.js';
-import { targets } from './targets.js';
+import type { Results } from './results.js';
+import { peerNames, targets } from './targets.js';
 
 type Row = readonly string[];
 
-/** One table for each scenario: every server, the ratio of ours to the peer, and the target. */
+/** One table for each scenario: every server, the ratios of ours to its peers, and the targets. */
 export function report(results: Results, machine: string, format: 'text' | 'markdown'): string {
   const scenarios = [...new Set(results.rows.map(({ scenario }) => scenario))];
   const table = format === 'markdown' ? markdown : text;
@@ -18,53 +18,50 @@ function title(scenario: string, format: 'text' | 'markdown'): string {
 }
 
 function rows(results: Results, scenario: string): Row[] {
+  const metrics = results.rows.filter((row) => row.scenario === scenario).map((row) => row.metric);
+  const value = (metric: string, server: string) => results.value(scenario, metric, server);
   const servers = results.servers.filter((server) =>
-    results.rows.some((row) => row.scenario === scenario && has(results, row, server)),
+    metrics.some((metric) => value(metric, server) !== undefined),
   );
-  const [ours] = servers;
-  const compared = servers.includes(peerName) && ours !== undefined && ours !== peerName;
-  const head = ['', ...servers, ...(compared ? [`${ours} / ${peerName}`] : []), 'target'];
-  const body = results.rows
-    .filter((row) => row.scenario === scenario)
-    .map(({ metric }) => {
-      const values = servers.map((server) => results.value(scenario, metric, server));
-      const mine = ours === undefined ? undefined : results.value(scenario, metric, ours);
-      const peer = results.value(scenario, metric, peerName);
-      const ratio =
-        mine === undefined || peer === undefined || peer === 0 ? '' : times(mine / peer);
-      return [
-        metric,
-        ...values.map((value) => (value === undefined ? '' : number(value))),
-        ...(compared ? [ratio] : []),
-        verdict(scenario, metric, mine, peer),
-      ];
-    });
+  const ours = servers.find((server) => !peerNames.includes(server));
+  const peers = ours === undefined ? [] : servers.filter((server) => peerNames.includes(server));
+  const head = ['', ...servers, ...peers.map((peer) => `${ours} / ${peer}`), 'target'];
+  const body = metrics.map((metric) => {
+    const mine = ours === undefined ? undefined : value(metric, ours);
+    return [
+      metric,
+      ...servers.map((server) => number(value(metric, server))),
+      ...peers.map((peer) => ratio(mine, value(metric, peer))),
+      mine === undefined ? '' : verdicts(results, scenario, metric, mine),
+    ];
+  });
   return [head, ...body];
 }
 
-function has(results: Results, row: { scenario: string; metric: string }, server: string): boolean {
-  return results.value(row.scenario, row.metric, server) !== undefined;
+/** Each target of the row, and whether it is met if that can be said. */
+function verdicts(results: Results, scenario: string, metric: string, ours: number): string {
+  return targets
+    .filter((target) => target.scenario === scenario && target.metric === metric)
+    .map(({ says, against, met }) => {
+      const peers = against.flatMap((peer) => results.value(scenario, metric, peer) ?? []);
+      const verdict = met(ours, peers.length === 0 ? undefined : Math.min(...peers));
+      return verdict === undefined ? says : `${says}: ${verdict ? 'met' : 'MISSED'}`;
+    })
+    .join('; ');
 }
 
-function verdict(
-  scenario: string,
-  metric: string,
-  ours: number | undefined,
-  peer: number | undefined,
-): string {
-  const target = targets.find((each) => each.scenario === scenario && each.metric === metric);
-  if (target === undefined || ours === undefined) {
-    return '';
-  }
-  const met = target.met(ours, peer);
-  return met === undefined ? target.says : `${target.says}: ${met ? 'met' : 'MISSED'}`;
+function ratio(mine: number | undefined, peer: number | undefined): string {
+  return mine === undefined || peer === undefined || peer === 0 ? '' : times(mine / peer);
 }
 
 function times(ratio: number): string {
   return ratio >= 1 ? `${ratio.toFixed(2)}×` : `1/${(1 / ratio).toFixed(1)}`;
 }
 
-function number(value: number): string {
+function number(value: number | undefined): string {
+  if (value === undefined) {
+    return '';
+  }
   return value >= 100 || Number.isInteger(value) ? value.toFixed(0) : value.toFixed(1);
 }
 

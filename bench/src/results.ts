@@ -8,16 +8,6 @@ export interface Reading {
   readonly value: number;
 }
 
-/** What is to be reached, against go-control-plane in the same run or in itself. */
-export interface Target {
-  readonly scenario: string;
-  readonly metric: string;
-  readonly says: string;
-  met(ours: number, peer: number | undefined): boolean | undefined;
-}
-
-export const peerName = 'go-control-plane';
-
 /** All readings of a run; rounds repeat them. */
 export class Results {
   readonly #readings: Reading[] = [];

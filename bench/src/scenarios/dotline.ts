@@ -6,24 +6,19 @@ import {
   trustDomain,
   writeMesh,
 } from '../dotline/mesh-directory.js';
-import { type RunningMesh, startMesh } from '../dotline/running-mesh.js';
+import { startMesh } from '../dotline/running-mesh.js';
 import { fleet, instancesOf } from '../dotline/sidecars.js';
-import { type Arrival, LoadClient } from '../load-client.js';
-import { cpuMs, residentKiB } from '../process-usage.js';
-import { median, spread } from '../quantiles.js';
+import { LoadClient } from '../load-client.js';
+import { residentKiB } from '../process-usage.js';
 import type { Results } from '../results.js';
+import { measureGrants, serviceCount } from './one-grant.js';
 
-const serviceCount = 20;
 const syncMs = 180_000;
-const arrivalMs = 60_000;
 const heartbeatMs = 5_000;
 const settleMs = 3_000;
-const server = 'control plane';
+const name = 'dotline';
 
-/**
- * Dotline's whole control plane: a team's saved Rego grants one more caller a read of all of its
- * services, so the authorization of every sidecar changes.
- */
+/** Dotline's whole control plane: a team's saved Rego file grants one more caller. */
 export async function dotline(
   sidecars: number,
   changes: number,
@@ -35,7 +30,7 @@ export async function dotline(
   const perService = Math.ceil(sidecars / serviceCount);
   const count = perService * serviceCount;
   const note = (metric: string, value: number) =>
-    results.add({ scenario: 'dotline', metric, server, value });
+    results.add({ scenario: 'dotline', metric, server: name, value });
   const mesh = await startMesh((directory) => writeMesh(directory, services), profileFile);
   const client = new LoadClient(program);
   // A host for each service.
@@ -61,60 +56,24 @@ export async function dotline(
     note('initial sync of all, ms', sync.max);
     await sleep(settleMs);
     note('memory a stream, KiB', ((await residentKiB(mesh.pid)) - emptyKiB) / count);
-    const measured = [];
-    for (let change = 1; change <= changes; change++) {
-      measured.push(await oneChange(mesh, client, services, count, change));
-      heart.refresh();
-    }
-    await sleep(settleMs);
-    const ms = spread(measured.flatMap(({ arrival }) => arrival.ms));
-    note('p50, ms', ms.p50);
-    note('p99, ms', ms.p99);
-    note('max, ms', ms.max);
-    note('p99 of the median change, ms', median(measured.map((m) => spread(m.arrival.ms).p99)));
-    note('first response, ms', median(measured.map((m) => Math.min(...m.arrival.firstMs))));
-    note('last ACK, ms', median(measured.map(({ arrival }) => arrival.lastAckMs)));
-    note('server CPU until compiled, ms', median(measured.map(({ compileMs }) => compileMs)));
-    note('server CPU after the compile, ms', median(measured.map(({ afterMs }) => afterMs)));
-    note('bytes a sidecar', median(measured.map(({ bytes }) => bytes / count)));
-    note('responses a sidecar', median(measured.map(({ responses }) => responses / count)));
+    const granted = (caller: number) => [...new Set([0, caller])].map((each) => callerName(each));
+    const server = {
+      name,
+      pid: mesh.pid,
+      compiledAtCpuMs: () => mesh.compiledAtCpuMs(),
+      grant: (caller: number) => grantTo(mesh.meshDirectory, services, granted(caller)),
+      marker: (caller: number) =>
+        Buffer.from(`spiffe://${trustDomain}/service/${callerName(caller)}`),
+      // So that no beat falls into the change.
+      ready: async () => {
+        await beat();
+        heart.refresh();
+      },
+    };
+    await measureGrants(server, client, count, changes, results);
   } finally {
     clearInterval(heart);
     await client.stop();
     await mesh.stop();
   }
-}
-
-interface MeasuredChange {
-  readonly arrival: Arrival;
-  readonly compileMs: number;
-  readonly afterMs: number;
-  readonly bytes: number;
-  readonly responses: number;
-}
-
-/** From one granted caller to two; before that, back to one. */
-async function oneChange(
-  mesh: RunningMesh,
-  client: LoadClient,
-  services: readonly string[],
-  sidecars: number,
-  change: number,
-): Promise<MeasuredChange> {
-  const caller = callerName(change);
-  await grantTo(mesh.meshDirectory, services, [callerName(0)]);
-  await sleep(settleMs);
-  await client.take();
-  const before = await cpuMs(mesh.pid);
-  const arrival = await client.measure(
-    Buffer.from(`spiffe://${trustDomain}/service/${caller}`),
-    sidecars,
-    arrivalMs,
-    () => grantTo(mesh.meshDirectory, services, [callerName(0), caller]),
-  );
-  await sleep(500);
-  const after = await cpuMs(mesh.pid);
-  const compiled = mesh.compiledAtCpuMs() ?? Number.NaN;
-  const { bytes, responses } = await client.take();
-  return { arrival, compileMs: compiled - before, afterMs: after - compiled, bytes, responses };
 }
