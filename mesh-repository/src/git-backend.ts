@@ -46,11 +46,10 @@ export async function runGitBackend(
   child.stdout.on('data', (chunk: Buffer) => {
     if (!response.destroyed && !response.write(chunk)) {
       child.stdout.pause();
-      const go = () => child.stdout.resume();
-      response.once('drain', go);
-      response.once('close', go);
+      response.once('drain', () => child.stdout.resume());
     }
   });
+  response.once('close', () => child.stdout.resume());
   child.stdout.resume();
   await Promise.all([ended, sent]);
   response.end();
