@@ -42,6 +42,7 @@ const checks = [
   ["Policies: the teams' own tests", () => policyTests('.')],
   ['Policies: tests of the hello mesh', () => policyTests('examples/hello')],
   ['Go: vet', () => one('go', ['vet', './...'], join(root, 'services'))],
+  ['Go: vet of OPA', () => one('go', ['vet', './...'], join(root, 'local-parts', 'opa'))],
   ['Go: tests', () => goTests()],
   ['Python: tests', () => pythonTests()],
   ['TypeScript: tests', () => jestTests()],

@@ -12,6 +12,8 @@ export interface BinarySource {
   version(path: string): Promise<string>;
   /** Whether that version can be used. */
   accepts(version: string): boolean;
+  /** Whether one that is installed is better than one on PATH. */
+  prefersInstalled?(): Promise<boolean>;
   /** Where `install` puts it. */
   cachedPath(): Promise<string>;
   /** Downloads or builds it to `cachedPath()`, until the signal. @throws PartError */
@@ -27,22 +29,36 @@ export interface Binary {
 }
 
 /**
- * Finds a program: the variable, then PATH when the version fits, then the cache; else installs it.
+ * Finds a program: the variable, then PATH when the version fits and an installed one is not preferred, then the
+ * cache; else installs it.
  * @throws PartError when the variable names no program, or the installation fails
  */
 export async function ensureBinary(source: BinarySource, signal?: AbortSignal): Promise<Binary> {
   const named = process.env[source.variable];
   if (named !== undefined) return namedBinary(source, named);
-  const onPath = await findOnPath(source.name);
-  if (onPath !== undefined) {
-    const version = await source.version(onPath).catch(() => undefined);
-    if (version !== undefined && source.accepts(version))
-      return { path: onPath, version, installed: false };
-  }
+  const prefersInstalled = (await source.prefersInstalled?.()) === true;
+  const before = prefersInstalled ? undefined : await binaryOnPath(source);
+  if (before !== undefined) return before;
   const cached = await source.cachedPath();
   const installed = !(await isExecutable(cached));
-  if (installed) await source.install(signal);
+  if (installed) {
+    try {
+      await source.install(signal);
+    } catch (error) {
+      const instead = prefersInstalled ? await binaryOnPath(source) : undefined;
+      if (instead === undefined || signal?.aborted === true) throw error;
+      return instead;
+    }
+  }
   return { path: cached, version: await source.version(cached), installed };
+}
+
+async function binaryOnPath(source: BinarySource): Promise<Binary | undefined> {
+  const path = await findOnPath(source.name);
+  if (path === undefined) return undefined;
+  const version = await source.version(path).catch(() => undefined);
+  const usable = version !== undefined && source.accepts(version);
+  return usable ? { path, version, installed: false } : undefined;
 }
 
 async function namedBinary(source: BinarySource, path: string): Promise<Binary> {

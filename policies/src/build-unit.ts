@@ -1,28 +1,17 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Witness } from '@dotline/model/edge';
 import type { Problem } from '@dotline/model/mesh-error';
-import { extract } from 'tar';
 import { type CatalogPath, withoutSubsumed } from './catalog-path.js';
-import {
-  CAPABILITIES_FILE,
-  checkOwn,
-  checkParsed,
-  checkTogether,
-  inScratchFolder,
-  parseUnit,
-} from './check-unit.js';
+import { checkOwn, checkParsed, parseUnit } from './check-unit.js';
 import {
   type DecisionFacts,
   type InstrumentedUnit,
   instrument,
   originalLine,
 } from './instrument.js';
-import type { Opa } from './opa.js';
 import { OpaError } from './opa-error.js';
-import { readOpaErrorText } from './opa-problems.js';
 import type { ParsedSource } from './parsed-source.js';
 import type { PolicyUnit } from './policy-unit.js';
+import type { RegoTools } from './rego-tools.js';
 
 /** What a build leaves besides the WebAssembly. Plain data. */
 export interface UnitFacts {
@@ -58,15 +47,11 @@ interface ParsedUnit {
  * Checks a unit and compiles it to WebAssembly, or says what is wrong with it.
  * @throws OpaError
  */
-export async function buildUnit(
-  opa: Opa,
-  capabilities: string,
-  unit: PolicyUnit,
-): Promise<BuildResult> {
+export async function buildUnit(tools: RegoTools, unit: PolicyUnit): Promise<BuildResult> {
   return refusingExhaustion(unit, async () => {
-    const { parsed, problems } = await parseUnit(opa, unit);
+    const { parsed, problems } = await parseUnit(tools, unit);
     if (problems.length > 0) return { problems };
-    return buildParsed(opa, capabilities, parsedUnit(unit, parsed));
+    return buildParsed(tools, parsedUnit(unit, parsed));
   });
 }
 
@@ -78,15 +63,14 @@ export async function buildUnit(
  * @throws OpaError
  */
 export async function buildTogether(
-  opa: Opa,
-  capabilities: string,
+  tools: RegoTools,
   units: readonly PolicyUnit[],
 ): Promise<ReadonlyMap<PolicyUnit, BuildResult>> {
   const results = new Map<PolicyUnit, BuildResult>();
   const sound: ParsedUnit[] = [];
   await Promise.all(
     units.map(async (unit) => {
-      const result = await refusingExhaustion(unit, () => parseUnit(opa, unit));
+      const result = await refusingExhaustion(unit, () => parseUnit(tools, unit));
       const { problems } = result;
       if (!('parsed' in result) || problems.length > 0) results.set(unit, { problems });
       else sound.push(parsedUnit(unit, result.parsed));
@@ -98,12 +82,12 @@ export async function buildTogether(
     instrumented.decision !== undefined ||
     sound.some((other) => other.unit !== unit && other.unit.package === unit.package);
   const together = sound.filter((each) => !isAlone(each));
-  const built = together.length > 1 ? await buildSound(opa, capabilities, together) : undefined;
+  const built = together.length > 1 ? await buildSound(tools, together) : undefined;
   await Promise.all(
     sound.map(async (each) => {
       const known = built?.get(each.unit);
       const result = await (known === undefined
-        ? refusingExhaustion(each.unit, () => buildParsed(opa, capabilities, each))
+        ? refusingExhaustion(each.unit, () => buildParsed(tools, each))
         : { built: known });
       results.set(each.unit, result);
     }),
@@ -113,21 +97,19 @@ export async function buildTogether(
 
 /** All of the units in one WebAssembly, or nothing when there is anything wrong with one of them. */
 async function buildSound(
-  opa: Opa,
-  capabilities: string,
+  tools: RegoTools,
   units: readonly ParsedUnit[],
 ): Promise<ReadonlyMap<PolicyUnit, BuiltUnit> | undefined> {
   const sources = units.flatMap(({ unit }) => unit.sources);
   try {
     const [problems, compiled] = await Promise.all([
-      checkTogether(opa, capabilities, sources),
+      tools.check(sources),
       compile(
-        opa,
-        capabilities,
+        tools,
         units.map(({ instrumented }) => instrumented),
       ),
     ]);
-    if (problems.length > 0 || 'stderr' in compiled) return undefined;
+    if (problems.length > 0 || 'problems' in compiled) return undefined;
     return new Map(
       units.map(({ unit, parsed, instrumented }): [PolicyUnit, BuiltUnit] => {
         const facts = factsOf(unit, parsed, instrumented);
@@ -145,33 +127,26 @@ function parsedUnit(unit: PolicyUnit, parsed: readonly ParsedSource[]): ParsedUn
   return { unit, parsed, instrumented: instrument(unit, parsed) };
 }
 
-async function buildParsed(
-  opa: Opa,
-  capabilities: string,
-  built: ParsedUnit,
-): Promise<BuildResult> {
-  // At the same time, since each is a process that takes as long as the other.
+async function buildParsed(tools: RegoTools, built: ParsedUnit): Promise<BuildResult> {
   const [found, result] = await Promise.all([
-    checkParsed(opa, capabilities, built.unit, built.parsed),
-    compileParsed(opa, capabilities, built),
+    checkParsed(tools, built.unit, built.parsed),
+    compileParsed(tools, built),
   ]);
   // The check names the cause of whatever the compilation says, in the words of the original text.
   return found.length > 0 ? { problems: found } : result;
 }
 
 async function compileParsed(
-  opa: Opa,
-  capabilities: string,
+  tools: RegoTools,
   { unit, parsed, instrumented }: ParsedUnit,
 ): Promise<BuildResult> {
   const facts = factsOf(unit, parsed, instrumented);
-  const compiled = await compile(opa, capabilities, [instrumented]);
-  if (!('stderr' in compiled)) {
+  const compiled = await compile(tools, [instrumented]);
+  if (!('problems' in compiled)) {
     return { built: { facts, ...(compiled.wasm === undefined ? {} : { wasm: compiled.wasm }) } };
   }
-  const found = readOpaErrorText(compiled.stderr, instrumented.files[0]?.file ?? unit.owner);
   return {
-    problems: found.map((problem) => ({
+    problems: compiled.problems.map((problem) => ({
       ...problem,
       line: originalLine(facts, problem.file, problem.line),
     })),
@@ -198,34 +173,17 @@ function factsOf(
   };
 }
 
-/** One run of `opa build`: the WebAssembly of all entrypoints (none, none), or what OPA says is wrong. */
+/** The WebAssembly of all entrypoints (none, none), or what OPA says is wrong. @throws OpaError */
 async function compile(
-  opa: Opa,
-  capabilities: string,
+  tools: RegoTools,
   units: readonly InstrumentedUnit[],
-): Promise<{ wasm?: Uint8Array } | { stderr: string }> {
-  const files = units.flatMap((unit) => unit.files);
+): Promise<{ wasm?: Uint8Array } | { problems: readonly Problem[] }> {
   const entrypoints = units.flatMap((unit) => unit.entrypoints);
   if (entrypoints.length === 0) return {};
-  const written = [...files, { file: CAPABILITIES_FILE, text: capabilities }];
-  return inScratchFolder(written, async (folder) => {
-    const { exitCode, stderr } = await opa.run(
-      [
-        ...['build', '--target', 'wasm', '--capabilities', CAPABILITIES_FILE],
-        ...entrypoints.flatMap((entrypoint) => ['--entrypoint', entrypoint]),
-        ...['--output', 'bundle.tar.gz'],
-        ...files.map(({ file }) => file),
-      ],
-      folder,
-    );
-    if (exitCode !== 0) return { stderr };
-    await extract({
-      file: join(folder, 'bundle.tar.gz'),
-      cwd: folder,
-      filter: (path) => path === '/policy.wasm',
-    });
-    return { wasm: await readFile(join(folder, 'policy.wasm')) };
-  });
+  return tools.build(
+    units.flatMap((unit) => unit.files),
+    entrypoints,
+  );
 }
 
 /** A policy that OPA cannot get through in time or output is its author's problem, not everybody's. */

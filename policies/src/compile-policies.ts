@@ -12,11 +12,10 @@ import type { Finding } from './finding.js';
 import { FindingsOfTeams } from './findings-of-teams.js';
 import { GitWitness } from './git-witness.js';
 import { GuardrailJudgement } from './guardrail-judgement.js';
-import { Opa } from './opa.js';
 import { sortProblems } from './opa-problems.js';
-import { policyCapabilities } from './policy-capabilities.js';
 import { type PolicyUnit, readPolicyUnits } from './policy-unit.js';
 import { compareDenials, MeshNames, readDenials } from './read-relations.js';
+import { RegoTools } from './rego-tools.js';
 import {
   compareText,
   compareWitnesses,
@@ -29,7 +28,7 @@ import { sameData } from './same-data.js';
 import { type StatedUnit, StatedUnits } from './stated-units.js';
 import { EdgesOfTeams } from './team-edges.js';
 import { TeamJoins } from './team-joins.js';
-import { type ReadyUnit, type Tools, UnitBuilds } from './unit-builds.js';
+import { type ReadyUnit, UnitBuilds } from './unit-builds.js';
 import { UnitEvaluation } from './unit-evaluation.js';
 
 /** Units take milliseconds; whoever saves one that never ends shall not wait long to hear of it. */
@@ -96,7 +95,7 @@ export class PolicyCompiler {
   readonly #joins = new TeamJoins();
   readonly #edges = new EdgesOfTeams();
   readonly #findings = new FindingsOfTeams();
-  #tools: Promise<Tools> | undefined;
+  #tools: Promise<RegoTools> | undefined;
   #catalog: Catalogued | undefined;
   /** The last compilation asked for; the next one waits for it. */
   #tail: Promise<unknown> = Promise.resolve();
@@ -128,6 +127,7 @@ export class PolicyCompiler {
     await this.#tail;
     await this.#warm;
     await this.#evaluator.close();
+    (await this.#tools)?.close();
   }
 
   async #compile(mesh: Mesh, nowMs: number): Promise<CompiledPolicies> {
@@ -220,18 +220,14 @@ export class PolicyCompiler {
    * When all came from the cache, OPA has not run yet, and its first run takes a second longer than the
    * later ones. A build whose result nobody needs takes that second from the first change.
    */
-  async #warmUp({ opa, capabilities }: Tools, unit: PolicyUnit): Promise<void> {
+  async #warmUp(tools: RegoTools, unit: PolicyUnit): Promise<void> {
     // Whatever is wrong is told by the first build that somebody needs.
-    await buildUnit(opa, capabilities, unit).catch(() => undefined);
+    await buildUnit(tools, unit).catch(() => undefined);
     this.#evaluator.warmUp();
   }
 
-  async #openTools(): Promise<Tools> {
-    const open = async () => {
-      const opa = await Opa.open(this.#options.opaPath);
-      return { opa, capabilities: await policyCapabilities(opa) };
-    };
-    this.#tools ??= open();
+  async #openTools(): Promise<RegoTools> {
+    this.#tools ??= RegoTools.open(this.#options.opaPath);
     try {
       return await this.#tools;
     } catch (error) {
@@ -253,7 +249,7 @@ export class PolicyCompiler {
 
   /** What those teams say about single requests that decide any. */
   async #requestPolicies(
-    tools: Tools,
+    tools: RegoTools,
     mesh: Mesh,
     slices: CatalogSlices,
     ready: readonly ReadyUnit[],

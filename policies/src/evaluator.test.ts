@@ -1,23 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { buildUnit } from './build-unit.js';
 import { EvaluationError, Evaluator } from './evaluator.js';
-import { Opa } from './opa.js';
-import { policyCapabilities } from './policy-capabilities.js';
 import type { PolicyUnit } from './policy-unit.js';
+import { RegoTools } from './rego-tools.js';
 
 // Real OPA processes on a machine that may have other work.
 jest.setTimeout(120_000);
 
 const entrypoint = 'mesh/teams/rides/dotline_needs';
-let opa: Opa;
-let capabilities: string;
+let tools: RegoTools;
 let evaluator: Evaluator;
 /** For what ends for another reason than time. */
 let patient: Evaluator;
 
 beforeAll(async () => {
-  opa = await Opa.open(process.env.OPA_PATH ?? 'opa');
-  capabilities = await policyCapabilities(opa);
+  tools = await RegoTools.open(process.env.OPA_PATH ?? 'opa');
   evaluator = new Evaluator(500);
   patient = new Evaluator(60_000);
 });
@@ -33,7 +30,7 @@ async function compiled(body: string): Promise<Uint8Array> {
     sources: [{ file, path: file, text: `package mesh.teams.rides\n\n${body}\n` }],
     tests: [],
   };
-  const result = await buildUnit(opa, capabilities, unit);
+  const result = await buildUnit(tools, unit);
   if ('problems' in result || result.built.wasm === undefined) throw new Error('not built');
   return result.built.wasm;
 }

@@ -5,8 +5,9 @@ import { EvaluationError, type Evaluator } from './evaluator.js';
 import { entrypointOf } from './instrument.js';
 import { pairOf } from './join-relations.js';
 import type { MeshNames } from './read-relations.js';
+import type { RegoTools } from './rego-tools.js';
 import { candidatesText, type TeamJoin } from './team-joins.js';
-import type { ReadyUnit, Tools, UnitBuilds } from './unit-builds.js';
+import type { ReadyUnit, UnitBuilds } from './unit-builds.js';
 import { evaluationProblem } from './unit-evaluation.js';
 
 /** Candidates that are judged in one evaluation. */
@@ -43,7 +44,7 @@ export class GuardrailJudgement {
 
   /** @throws OpaError */
   async judge(
-    tools: Tools,
+    tools: RegoTools,
     { names, slices }: { readonly names: MeshNames; readonly slices: CatalogSlices },
     platform: ReadyUnit,
     teams: readonly TeamJoin[],

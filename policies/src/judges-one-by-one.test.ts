@@ -1,17 +1,14 @@
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { buildUnit } from './build-unit.js';
-import { Opa } from './opa.js';
-import { policyCapabilities } from './policy-capabilities.js';
 import type { PolicyUnit } from './policy-unit.js';
+import { RegoTools } from './rego-tools.js';
 
 // Real OPA processes on a machine that may have other work.
 jest.setTimeout(60_000);
 
-let opa: Opa;
-let capabilities: string;
+let tools: RegoTools;
 beforeAll(async () => {
-  opa = await Opa.open(process.env.OPA_PATH ?? 'opa');
-  capabilities = await policyCapabilities(opa);
+  tools = await RegoTools.open(process.env.OPA_PATH ?? 'opa');
 });
 
 const HEAD = '{"caller": candidate.caller, "operation": candidate.operation, "reason": "no"}';
@@ -68,7 +65,7 @@ deny contains ${HEAD} if { some candidate in all }`,
       sources: [{ file, path: file, text: `package mesh.platform.guardrails\n\n${rules}\n` }],
       tests: [],
     };
-    const result = await buildUnit(opa, capabilities, unit);
+    const result = await buildUnit(tools, unit);
     expect('built' in result && result.built.facts.judgesOneByOne).toBe(expected);
   });
 });

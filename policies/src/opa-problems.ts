@@ -1,12 +1,11 @@
 import type { Problem } from '@dotline/model/mesh-error';
 import { compareText } from './relations.js';
 
-interface OpaErrors {
-  readonly errors?: readonly {
-    readonly code?: string;
-    readonly message?: string;
-    readonly location?: { readonly file?: string; readonly row?: number; readonly col?: number };
-  }[];
+/** An error as OPA's JSON tells it. */
+export interface OpaProblem {
+  readonly code?: string;
+  readonly message?: string;
+  readonly location?: { readonly file?: string; readonly row?: number; readonly col?: number };
 }
 
 const HINTS: readonly [pattern: RegExp, hint: string][] = [
@@ -22,13 +21,17 @@ const HINTS: readonly [pattern: RegExp, hint: string][] = [
 
 /** Reads the errors of `opa parse|check --format json`; none when the text holds none. */
 export function readOpaErrors(json: string, fallbackFile: string): Problem[] {
-  let output: OpaErrors;
   try {
-    output = JSON.parse(json) as OpaErrors;
+    const { errors } = JSON.parse(json) as { readonly errors?: readonly OpaProblem[] };
+    return problemsOf(errors ?? [], fallbackFile);
   } catch {
     return [];
   }
-  return (output.errors ?? []).map(({ message = 'cannot be used', location }) =>
+}
+
+/** In the words of this compiler. */
+export function problemsOf(errors: readonly OpaProblem[], fallbackFile: string): Problem[] {
+  return errors.map(({ message = 'cannot be used', location }) =>
     withHint({
       file: location?.file || fallbackFile,
       line: Math.max(1, location?.row ?? 1),

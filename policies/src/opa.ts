@@ -11,8 +11,9 @@ const TIMEOUT_MS = 120_000;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 /** Of address space, of which Go reserves more than it uses. */
 const MEMORY_KIB_MAX = 6 * 1024 * 1024;
-/** The kernel ends what exceeds a limit; a system that does not know one goes without it. */
-const LIMITED = `ulimit -t ${CPU_SECONDS_MAX} 2>/dev/null; ulimit -v ${MEMORY_KIB_MAX} 2>/dev/null; exec "$0" "$@"`;
+/** For `sh -c`: the kernel ends what exceeds a limit; a system that does not know one goes without it. */
+export const MEMORY_LIMITED = `ulimit -v ${MEMORY_KIB_MAX} 2>/dev/null; exec "$0" "$@"`;
+const LIMITED = `ulimit -t ${CPU_SECONDS_MAX} 2>/dev/null; ${MEMORY_LIMITED}`;
 /** What the shell says of a program that is not there or cannot be run. */
 const NOT_RUN = new Set([126, 127]);
 

@@ -4,13 +4,13 @@ import { loadMesh } from '@dotline/model/load-mesh';
 import { formatProblem, MeshError } from '@dotline/model/mesh-error';
 import type { PolicyCompiler } from './compile-policies.js';
 import { describeCaller } from './finding.js';
-import { Opa } from './opa.js';
 import type { PolicyState } from './policy-diff.js';
 import { type PolicySource, readPolicyUnits } from './policy-unit.js';
 import { type PrunePlan, prunePlan, type Relation, type RuleUse } from './prune-plan.js';
 import { pruneFaults } from './prune-proof.js';
 import { type RuleText, ruleTexts } from './prune-rule-text.js';
 import { withoutElements, withoutRules } from './prune-text.js';
+import { RegoTools } from './rego-tools.js';
 import { type PolicyTestResult, testPolicies } from './test-policies.js';
 import type { UnusedReport } from './unused-edges.js';
 
@@ -67,11 +67,12 @@ export async function prunePolicies(
   report: UnusedReport,
   { opaPath, compiler, team }: PruneOptions,
 ): Promise<PruneResult> {
-  const opa = await Opa.open(opaPath);
+  const tools = await RegoTools.open(opaPath);
   const mesh = await loadMesh(directory);
   const before = { mesh, edges: state.edges, relations: state.relations };
   const plan = prunePlan(before, report, team);
-  const edits = await editsOf(opa, await sourcesOf(mesh), plan);
+  const edits = await editsOf(tools, await sourcesOf(mesh), plan);
+  tools.close();
   if (edits.rules.length + edits.shortened.length === 0) return resultOf(edits, [], [], []);
   const failedBefore = new Set((await failuresIn(directory, opaPath)).map(testKey));
   let faults: string[] = [];
@@ -118,7 +119,7 @@ async function sourcesOf(mesh: PolicyState['mesh']): Promise<ReadonlyMap<string,
 }
 
 async function editsOf(
-  opa: Opa,
+  tools: RegoTools,
   sources: ReadonlyMap<string, PolicySource>,
   { rules }: PrunePlan,
 ): Promise<Edits> {
@@ -131,7 +132,7 @@ async function editsOf(
   await Promise.all(
     files.map(async (file) => {
       const source = sources.get(file);
-      if (source !== undefined) texts.set(file, await ruleTexts(opa, source));
+      if (source !== undefined) texts.set(file, await ruleTexts(tools, source));
     }),
   );
   for (const rule of rules) {

@@ -1,8 +1,8 @@
+import { MeshError } from '@dotline/model/mesh-error';
 import { z } from 'zod';
-import { inScratchFolder } from './check-unit.js';
-import type { Opa } from './opa.js';
 import { OpaError } from './opa-error.js';
 import type { PolicySource } from './policy-unit.js';
+import type { RegoTools } from './rego-tools.js';
 
 const Location = z.object({ row: z.number(), text: z.string().optional() });
 const Tree = z.object({
@@ -37,14 +37,15 @@ export interface RuleText {
 
 /**
  * Where the rules of a file stand, in order.
- * @throws OpaError also when the file does not parse, which whoever compiled it before knows
+ * @throws MeshError when the file does not parse, which whoever compiled it before knows; OpaError
  */
-export async function ruleTexts(opa: Opa, source: PolicySource): Promise<RuleText[]> {
-  const args = ['parse', '--format', 'json', '--json-include', 'locations,-comments', source.file];
-  const output = await inScratchFolder([source], (folder) => opa.run(args, folder));
-  const parsed = output.exitCode === 0 ? Tree.safeParse(JSON.parse(output.stdout)) : undefined;
-  if (parsed?.success !== true) {
-    throw new OpaError('failed', opa.path, `opa parse ${source.file}: ${output.stderr.trim()}`);
+export async function ruleTexts(tools: RegoTools, source: PolicySource): Promise<RuleText[]> {
+  const result = await tools.parse(source);
+  if ('problems' in result) throw new MeshError(result.problems);
+  const parsed = Tree.safeParse(result.tree);
+  if (!parsed.success) {
+    const message = `the syntax tree of OPA ${tools.version} has changed: ${parsed.error.message}`;
+    throw new OpaError('unsupported-version', 'opa', message, { cause: parsed.error });
   }
   const rules = parsed.data.rules ?? [];
   const names = rules.map((rule) => String(rule.head.ref[0]?.value));

@@ -7,9 +7,9 @@ import { CompileFixture } from './compile-fixture.js';
 import { type CompiledPolicies, PolicyCompiler } from './compile-policies.js';
 import { formatPolicies } from './format-policies.js';
 import { meshOf, POLICIES } from './mesh-fixture.js';
-import { Opa } from './opa.js';
 import { ruleTexts } from './prune-rule-text.js';
 import { withoutRules } from './prune-text.js';
+import { RegoTools } from './rego-tools.js';
 import { type Observations, type Suggestion, suggestPolicies } from './suggest-policies.js';
 import type { DeniedSeen } from './suggest-seen.js';
 import type { RuleAges, UsageSeen } from './unused-edges.js';
@@ -189,11 +189,11 @@ grants contains {"operation": operation, "caller": {"service": "promotions"}} if
       },
     ]);
     expect(pairsOf(await withSuggestion(suggestion))).toEqual(pairsOf(before));
-    const opa = await Opa.open(fixture.opaPath);
+    const tools = await RegoTools.open(fixture.opaPath);
     const replaced: Record<string, string> = { ...POLICIES };
     for (const file of new Set(suggestion.rules.flatMap((r) => r.replaces.map((w) => w.file)))) {
       const text = POLICIES[file] ?? '';
-      const rules = await ruleTexts(opa, { file, path: join(mesh.directory, file), text });
+      const rules = await ruleTexts(tools, { file, path: join(mesh.directory, file), text });
       replaced[file] = withoutRules(text, rules);
     }
     expect(pairsOf(await withSuggestion(suggestion, replaced))).toEqual(used);

@@ -3,13 +3,13 @@ import type { Mesh } from '@dotline/model/mesh';
 import type { Problem } from '@dotline/model/mesh-error';
 import { z } from 'zod';
 import { catalogOf } from './catalog.js';
-import { inScratchFolder } from './check-unit.js';
 import { Opa } from './opa.js';
 import { OpaError } from './opa-error.js';
 import { readOpaErrorText, sortProblems } from './opa-problems.js';
 import { type PolicyUnit, readPolicyUnits } from './policy-unit.js';
 import { compareText } from './relations.js';
 import { type RuleCoverage, readCoverage } from './rule-coverage.js';
+import { inScratchFolder } from './scratch-folder.js';
 
 /** One `test_…` or `todo_test_…` rule. */
 export interface PolicyTestResult {

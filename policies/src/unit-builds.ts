@@ -1,19 +1,12 @@
 import type { Problem } from '@dotline/model/mesh-error';
 import { type BuildCache, buildKey, type StoredBuild, sha256 } from './build-cache.js';
 import { type BuildResult, type BuiltUnit, buildTogether, buildUnit } from './build-unit.js';
-import type { Opa } from './opa.js';
 import type { PolicyUnit } from './policy-unit.js';
+import type { RegoTools } from './rego-tools.js';
 import { sameData } from './same-data.js';
 
 /** Units that are built in one run of OPA: a run's start is shared, and one mistake costs the others little. */
 const UNITS_TOGETHER_MAX = 16;
-
-/** What builds are made with. */
-export interface Tools {
-  readonly opa: Opa;
-  /** JSON text. */
-  readonly capabilities: string;
-}
 
 /** A unit that is built. */
 export interface ReadyUnit extends StoredBuild {
@@ -41,7 +34,7 @@ export class UnitBuilds {
    * @throws OpaError
    */
   async makeReady(
-    tools: Tools,
+    tools: RegoTools,
     units: readonly PolicyUnit[],
   ): Promise<{
     ready: ReadyUnit[];
@@ -86,7 +79,7 @@ export class UnitBuilds {
    * The WebAssembly of a unit that is never built together with others; built again when it is not on disk any more.
    * @throws OpaError
    */
-  async readOwnProgram(tools: Tools, ready: ReadyUnit): Promise<Uint8Array> {
+  async readOwnProgram(tools: RegoTools, ready: ReadyUnit): Promise<Uint8Array> {
     const found = await this.readProgram(ready);
     if (found !== undefined) return found;
     const [again] = await this.makeAgain(tools, [ready.unit]);
@@ -99,7 +92,7 @@ export class UnitBuilds {
    * Builds units again whose WebAssembly is lost. Their programs may be others than before.
    * @throws OpaError
    */
-  async makeAgain(tools: Tools, units: readonly PolicyUnit[]): Promise<ReadyUnit[]> {
+  async makeAgain(tools: RegoTools, units: readonly PolicyUnit[]): Promise<ReadyUnit[]> {
     const results = await this.#build(tools, units);
     return [...results].map(([unit, result]) => {
       if ('problems' in result) {
@@ -117,17 +110,17 @@ export class UnitBuilds {
   }
 
   async #build(
-    { opa, capabilities }: Tools,
+    tools: RegoTools,
     units: readonly PolicyUnit[],
   ): Promise<ReadonlyMap<PolicyUnit, BuildResult>> {
     const [first, ...others] = units;
     const results =
       first !== undefined && others.length === 0
-        ? new Map([[first, await buildUnit(opa, capabilities, first)]])
-        : await buildTogether(opa, capabilities, units);
+        ? new Map([[first, await buildUnit(tools, first)]])
+        : await buildTogether(tools, units);
     const builds = new Map<string, BuiltUnit>();
     for (const [unit, result] of results) {
-      if ('built' in result) builds.set(this.#keyOf({ opa }, unit), result.built);
+      if ('built' in result) builds.set(this.#keyOf(tools, unit), result.built);
     }
     await this.#cache.store(builds);
     return results;
@@ -140,12 +133,12 @@ export class UnitBuilds {
     return { facts, program };
   }
 
-  #keyOf({ opa }: Pick<Tools, 'opa'>, unit: PolicyUnit): string {
+  #keyOf(tools: RegoTools, unit: PolicyUnit): string {
     const known = this.#keys.get(unit.owner);
     if (known !== undefined && (known.unit === unit || sameData(known.unit, unit))) {
       return known.key;
     }
-    const key = buildKey(opa.version, unit);
+    const key = buildKey(tools.version, unit);
     this.#keys.set(unit.owner, { unit, key });
     return key;
   }

@@ -6,7 +6,8 @@ import type { CatalogSlices } from './catalog-slices.js';
 import { EvaluationError, type Evaluator } from './evaluator.js';
 import { entrypointOf, originalLine } from './instrument.js';
 import type { EmittedSet } from './policy-unit.js';
-import type { ReadyUnit, Tools, UnitBuilds } from './unit-builds.js';
+import type { RegoTools } from './rego-tools.js';
+import type { ReadyUnit, UnitBuilds } from './unit-builds.js';
 
 /** A unit's emitted sets with the rules that they name: the same object as long as it is the same result. */
 export interface Evaluated {
@@ -50,7 +51,7 @@ export class UnitEvaluation {
    * @throws OpaError
    */
   async evaluateAll(
-    tools: Tools,
+    tools: RegoTools,
     slices: CatalogSlices,
     units: readonly ReadyUnit[],
   ): Promise<{ evaluations: ReadonlyMap<string, Evaluation>; evaluated: number }> {
@@ -93,7 +94,7 @@ export class UnitEvaluation {
     return { evaluations, evaluated: open.length };
   }
 
-  async #makeAgain(tools: Tools, lost: readonly Open[]): Promise<Open[]> {
+  async #makeAgain(tools: RegoTools, lost: readonly Open[]): Promise<Open[]> {
     const units = lost.map(({ ready }) => ready.unit);
     const made = new Map(
       (await this.#builds.makeAgain(tools, units)).map((each) => [each.key, each]),

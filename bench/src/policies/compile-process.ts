@@ -76,8 +76,16 @@ function pairOf(edit: number) {
   return [caller, callee] as const;
 }
 
+/** With what the processes used that it started, those that have ended too. */
 async function cpuMs(): Promise<number> {
-  const stat = await readFile('/proc/self/stat', 'utf8');
+  const children = (await readFile('/proc/thread-self/children', 'utf8')).split(' ');
+  const all = ['self', ...children.filter((child) => child !== '')];
+  const used = await Promise.all(all.map(cpuMsOf));
+  return used.reduce((sum, each) => sum + each, 0);
+}
+
+async function cpuMsOf(process: string): Promise<number> {
+  const stat = await readFile(`/proc/${process}/stat`, 'utf8');
   // After the command's name come state …, utime, stime, cutime, cstime: fields 14 to 17 of proc(5).
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) * TICK_MS;
