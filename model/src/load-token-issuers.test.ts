@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { loadMesh } from './load-mesh.js';
 import { formatProblem, MeshError } from './mesh-error.js';
 
@@ -78,6 +78,68 @@ it.each<[what: string, jwks: Record<string, string>, problem: string]>([
 ])('refuses a key set that %s', async (_, jwks, problem) => {
   await believe(issuer(jwks));
   expect(await problems()).toEqual([expect.stringContaining(problem)]);
+});
+
+describe('a key set outside', () => {
+  const file = 'services/outside/service.yaml';
+  const url = 'https://login.example.com/keys.json';
+  const way = { url, egress: 'outside' };
+
+  beforeEach(async () => {
+    await mkdir(join(directory, 'services/outside'));
+    const service = {
+      apiVersion: 'dotline/v1',
+      ...{ name: 'outside', team: 'hosts', product: 'hello', tier: 'standard' },
+      description: 'The way out',
+      egress: { hosts: [{ host: 'login.example.com:443' }, { host: 'other.example:8443' }] },
+      operations: [
+        {
+          name: 'keys',
+          class: 'read',
+          host: 'login.example.com:443',
+          method: 'GET',
+          path: '/keys.json',
+        },
+        { name: 'all', class: 'read', host: 'other.example:8443', method: 'GET', path: '/**' },
+      ],
+      placement: ['cell-1'],
+    };
+    await writeFile(join(directory, file), JSON.stringify(service));
+  });
+
+  it('is the operation of an egress service that asks for exactly this', async () => {
+    await believe(issuer({ ...way, cache: '10m' }), issuer({ operation: 'outside.keys' }, 'b'));
+    const keys = (await loadMesh(directory)).tokenIssuers?.map((each) => each.keys);
+    const operation = { kind: 'operation', operation: 'outside.keys' };
+    expect(keys).toEqual([{ ...operation, cacheMs: 600_000 }, operation]);
+  });
+
+  it.each<[what: string, jwks: Record<string, string>, problem: string]>([
+    [
+      'of a host that the egress service may not reach',
+      { ...way, url: 'https://evil.example/keys.json' },
+      `mesh.yaml:1: egress service outside may not reach evil.example:443 (add { host: "evil.example:443" } to egress.hosts in ${file})`,
+    ],
+    ['by another port', { ...way, url: url.replace('/keys', ':444/keys') }, 'may not reach login'],
+    ['without an egress service', { ...way, egress: 'inside' }, 'unknown service inside'],
+    ['through a program', { ...way, egress: 'greeter' }, 'no egress service: greeter'],
+    [
+      'of a path that is no operation',
+      { ...way, url: 'https://other.example:8443/keys.json' },
+      'outside has no operation GET other.example:8443/keys.json (add { name: keys',
+    ],
+    ['of many paths', { operation: 'outside.all' }, 'outside.all cannot answer with a key set'],
+    ['in plain', { ...way, url: 'http://login.example.com/keys.json' }, 'must be https://'],
+    [
+      'with a password',
+      { ...way, url: 'https://a:b@login.example.com/keys.json' },
+      'must be https',
+    ],
+    ['kept for too long', { ...way, cache: '25h' }, 'must be 10s to 24h'],
+  ])('is refused %s', async (_, jwks, problem) => {
+    await believe(issuer(jwks));
+    expect(await problems()).toEqual([expect.stringContaining(problem)]);
+  });
 });
 
 it('refuses two issuers of one name', async () => {

@@ -1,9 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join, normalize } from 'node:path';
 import { z } from 'zod';
-import type { Service } from './mesh.js';
+import { egressServiceOf } from './egress.js';
+import { cacheMs } from './key-set-source.js';
+import type { Operation, Service } from './mesh.js';
 import type { Problem } from './mesh-error.js';
 import type { MeshFile } from './mesh-schema.js';
+import { hasAnyRest } from './path-template.js';
 import type { TokenIssuer } from './request-policy.js';
 
 const FILE = 'mesh.yaml';
@@ -42,20 +45,16 @@ export async function loadTokenIssuers(
     if (loaded.some((other) => other.issuer === issuer)) {
       complain('issuer', `issuer ${issuer} is defined twice`);
     }
-    if ('operation' in jwks) {
-      const found = services
-        .flatMap(({ operations }) => operations)
-        .find(({ id }) => id === jwks.operation);
-      if (found === undefined) {
-        complain('jwks', `unknown operation ${jwks.operation}`);
-      } else if (found.method !== 'GET' || found.path.includes('{')) {
-        complain(
-          'jwks',
-          `${found.id} cannot answer with a key set`,
-          'it must be a GET of one path',
-        );
-      } else {
-        loaded.push({ issuer, audiences, keys: { kind: 'operation', operation: found.id } });
+    if (!('file' in jwks)) {
+      const found = 'url' in jwks ? keySetOutside(jwks, services) : keySetInside(jwks, services);
+      if ('message' in found) complain('jwks', found.message, found.hint);
+      else {
+        const cache = jwks.cache === undefined ? {} : { cacheMs: cacheMs(jwks.cache) };
+        loaded.push({
+          issuer,
+          audiences,
+          keys: { kind: 'operation', operation: found.id, ...cache },
+        });
       }
       continue;
     }
@@ -64,6 +63,55 @@ export async function loadTokenIssuers(
     else loaded.push({ issuer, audiences, keys: { kind: 'text', jwks: read.text } });
   }
   return { issuers: loaded, problems };
+}
+
+type Fault = Pick<Problem, 'message' | 'hint'>;
+
+/** The operation of the mesh that answers with a key set, or why there is none. */
+function keySetInside(
+  { operation }: { readonly operation: string },
+  services: readonly Service[],
+): Operation | Fault {
+  const found = services.flatMap(({ operations }) => operations).find(({ id }) => id === operation);
+  if (found === undefined) return { message: `unknown operation ${operation}` };
+  if (found.method === 'GET' && !found.path.includes('{') && !hasAnyRest(found.path)) return found;
+  const hint = 'it must be a GET of one path';
+  return { message: `${found.id} cannot answer with a key set`, hint };
+}
+
+/**
+ * The operation of an egress service that asks for exactly this URL, or why there is none. So keys come in on
+ * the one way that is agreed for them, and a host that is not allowed is not asked.
+ */
+function keySetOutside(
+  { url, egress }: { readonly url: string; readonly egress: string },
+  services: readonly Service[],
+): Operation | Fault {
+  const { hostname, port, pathname: path } = new URL(url);
+  const host = `${hostname}:${port || '443'}`;
+  const gateway = services.find(({ name }) => name === egress);
+  if (gateway?.egress === undefined) {
+    const what = gateway === undefined ? 'unknown service' : 'no egress service:';
+    return { message: `${what} ${egress}`, hint: 'egress names the way out to the host' };
+  }
+  if (!gateway.egress.hosts.some((each) => each.host === host)) {
+    const other = egressServiceOf({ services }, host);
+    return {
+      message: `egress service ${egress} may not reach ${host}`,
+      hint:
+        other === undefined
+          ? `add { host: "${host}" } to egress.hosts in ${gateway.file}`
+          : `its way out is egress service ${other}`,
+    };
+  }
+  const isAsked = (each: Operation) =>
+    each.method === 'GET' && each.host === host && each.path === path;
+  return (
+    gateway.operations.find(isAsked) ?? {
+      message: `egress service ${egress} has no operation GET ${host}${path}`,
+      hint: `add { name: keys, class: read, host: "${host}", method: GET, path: ${path} } to the operations in ${gateway.file}`,
+    }
+  );
 }
 
 async function readKeySet(

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { checkEgress, EgressHostName } from './egress-schema.js';
+import { KeySetSource } from './key-set-source.js';
 import { isPathTemplate } from './path-template.js';
 import { RolloutPolicy } from './rollout-policy.js';
 
@@ -66,12 +67,7 @@ export const MeshFile = z
             .array(z.string().min(1).max(200))
             .min(1)
             .describe('A token must name one of them in its aud claim'),
-          jwks: z
-            .union([
-              z.strictObject({ file: z.string().min(1) }),
-              z.strictObject({ operation: z.string().min(1) }),
-            ])
-            .describe('The public keys: a file of the mesh directory, or a GET operation'),
+          jwks: KeySetSource.describe('Where the public keys are'),
         }),
       )
       .max(16)

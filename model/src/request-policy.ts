@@ -39,5 +39,10 @@ export interface TokenIssuer {
         readonly jwks: string;
       }
     /** The operation that answers with the key set; who has no edge to it does not believe the issuer. */
-    | { readonly kind: 'operation'; readonly operation: string };
+    | {
+        readonly kind: 'operation';
+        readonly operation: string;
+        /** How long sidecars keep what they have read. Absent: as long as is usual. */
+        readonly cacheMs?: number;
+      };
 }

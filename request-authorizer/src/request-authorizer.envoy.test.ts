@@ -1,16 +1,19 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { EgressHost } from '@dotline/model/egress';
 import type { Mesh } from '@dotline/model/mesh';
 import { platformSpiffeId } from '@dotline/model/spiffe-id';
 import { PolicyCompiler } from '@dotline/policies/compile-policies';
 import type { CompiledRequestPolicy } from '@dotline/policies/compiled-request-policy';
 import { authorizerSocket } from '@dotline/sidecar-config/sidecar-directory';
+import { CertificateAuthority } from '@dotline/sidecar-config/testing/certificate-authority';
 import { eventually } from '@dotline/sidecar-config/testing/eventually';
 import { edgeOf, instanceOf, meshOf } from '@dotline/sidecar-config/testing/mesh';
 import type { RealSidecar } from '@dotline/sidecar-config/testing/real-sidecar';
 import { loopbackNetwork, RunningMesh } from '@dotline/sidecar-config/testing/running-mesh';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { KeyServer } from './testing/key-server.js';
 import { RunningAuthorizer } from './testing/running-authorizer.js';
 import { TokenSigner } from './testing/token-signer.js';
 
@@ -57,8 +60,12 @@ const issuer = new TokenSigner(ISSUER);
 const sessions = new TokenSigner('https://sessions.test.example');
 /** The same, to which nobody has an edge. */
 const elsewhere = new TokenSigner('https://elsewhere.example');
+/** Publishes its keys outside, at a host that an egress service reaches. */
+const LOGIN = 'https://login.example.com';
+const login = new TokenSigner(LOGIN);
 const published = (operation: string) => ({ kind: 'operation', operation }) as const;
-const mesh: Mesh = {
+const at = loopbackNetwork();
+const meshWith = (hosts: readonly EgressHost[]): Mesh => ({
   ...meshOf({
     app: { team: 'riders', operations: {} },
     profile: {
@@ -74,19 +81,29 @@ const mesh: Mesh = {
       team: 'identity',
       operations: { keys: 'GET /v1/keys', 'other-keys': 'GET /v1/other-keys' },
     },
+    'way-out': {
+      team: 'identity',
+      operations: { keys: 'GET login.example.com:443/keys.json' },
+      egress: { hosts },
+    },
   }),
   tokenIssuers: [
     { issuer: ISSUER, audiences: ['mesh'], keys: { kind: 'text', jwks: issuer.jwks } },
     { issuer: sessions.issuer, audiences: ['mesh'], keys: published('sessions.keys') },
     { issuer: elsewhere.issuer, audiences: ['mesh'], keys: published('sessions.other-keys') },
+    // Envoy reads keys again five seconds before they are too old.
+    { issuer: LOGIN, audiences: ['mesh'], keys: { ...published('way-out.keys'), cacheMs: 6_000 } },
   ],
-};
+});
 const edges = [
   edgeOf('app', 'profile', ['get', 'save', 'search', 'slow']),
   edgeOf('profile', 'sessions', ['keys']),
+  edgeOf('profile', 'way-out', ['keys']),
 ];
 const own = '/v1/profiles/ada';
 
+let mesh: Mesh;
+let keyServer: KeyServer;
 let directory: string;
 let compiler: PolicyCompiler;
 let running: RunningMesh;
@@ -117,11 +134,18 @@ beforeAll(async () => {
     opaPath: process.env.OPA_PATH ?? 'opa',
     cacheDirectory: join(directory, 'cache'),
   });
-  const at = loopbackNetwork();
+  const outsiders = await CertificateAuthority.create();
+  keyServer = await KeyServer.start(
+    await outsiders.issueForHost('login.example.com'),
+    at(9).address,
+  );
+  const ca = outsiders.root.toString('pem');
+  mesh = meshWith([{ host: 'login.example.com:443', address: keyServer.address, ca }]);
   const instances = [
     instanceOf('app', at(1)),
     instanceOf('profile', at(2)),
     instanceOf('sessions', at(3)),
+    instanceOf('way-out', at(4)),
   ];
   running = await RunningMesh.start({
     mesh,
@@ -143,6 +167,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await authorizer?.stop();
   await running?.stop();
+  keyServer?.stop();
   await compiler?.close();
   if (directory !== undefined) await rm(directory, { recursive: true, force: true });
 }, 20_000);
@@ -167,6 +192,25 @@ describe('a request that a team decides', () => {
       (await get(own, sessions.token({ sub: 'ada' }))).status === 200 ? true : undefined,
     );
     expect((await get(own, sessions.token({ sub: 'bob' }))).status).toBe(403);
+  });
+
+  it('is believed to be of whom an issuer outside says, once its keys are there, and by its new keys', async () => {
+    const statusOf = async (signer: TokenSigner, sub = 'ada') =>
+      (await get(own, signer.token({ sub }))).status;
+    const is = (signer: TokenSigner, status: number) =>
+      eventually(`an answer of ${status}`, async () =>
+        (await statusOf(signer)) === status ? true : undefined,
+      );
+    expect(await statusOf(login)).toBe(401);
+    keyServer.publish(login.jwks);
+    await is(login, 200);
+    expect(await statusOf(login, 'bob')).toBe(403);
+    const renewed = new TokenSigner(LOGIN);
+    keyServer.publish(renewed.jwks);
+    await is(renewed, 200);
+    expect(await statusOf(login)).toBe(401);
+    const gateway = running.sidecar('way-out-1');
+    expect(await gateway.stat('http.inbound.downstream_rq_4xx')).toBe(0);
   });
 
   it('is refused with the rule and whom to ask', async () => {

@@ -13,9 +13,9 @@ import {
 } from 'envoy-control-plane-ts/gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb';
 import type { HttpFilterSchema } from 'envoy-control-plane-ts/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { awaitedAdsSource } from './ads-source.js';
-import { milliseconds } from './duration.js';
 import type { MeshIndex } from './mesh-index.js';
-import { JWT_AUTHENTICATION, OwnCluster } from './names.js';
+import { JWT_AUTHENTICATION } from './names.js';
+import { remoteKeys } from './token-keys.js';
 import { typedConfig } from './typed-config.js';
 
 /** Where Envoy puts a verified token's claims, and under which key. */
@@ -25,10 +25,6 @@ const CLAIMS = 'claims';
 /** The requirement that routes name. */
 const END_USER = 'end-user';
 
-/** A new key is known everywhere so long after it was published. */
-const KEYS_CACHED_MS = 60_000;
-const KEYS_TIMEOUT_MS = 2_000;
-const KEYS_RETRY_MS = 1_000;
 const CLOCK_SKEW_S = 30;
 const TOKENS_CACHED = 1_000;
 
@@ -107,22 +103,6 @@ function provider(
             case: 'localJwks',
             value: { specifier: { case: 'inlineString', value: keys.jwks } },
           }
-        : { case: 'remoteJwks', value: keysOf(index, service, keys.operation) },
-  };
-}
-
-/** Fetched over the edge to the issuer's service, with the sidecar's own identity; or from the app beside it. */
-function keysOf(index: MeshIndex, service: string, operationId: string) {
-  const { service: callee, path } = index.operation(operationId);
-  const cluster = callee === service ? OwnCluster.app : callee;
-  return {
-    httpUri: {
-      uri: `http://${callee}${path}`,
-      httpUpstreamType: { case: 'cluster', value: cluster } as const,
-      timeout: milliseconds(KEYS_TIMEOUT_MS),
-    },
-    cacheDuration: milliseconds(KEYS_CACHED_MS),
-    // Before anybody asks; the listener does not wait for it.
-    asyncFetch: { fastListener: true, failedRefetchDuration: milliseconds(KEYS_RETRY_MS) },
+        : { case: 'remoteJwks', value: remoteKeys(index, service, keys) },
   };
 }
