@@ -205,10 +205,12 @@ describe('a request that a team decides', () => {
     keyServer.publish(login.jwks);
     await is(login, 200);
     expect(await statusOf(login, 'bob')).toBe(403);
+    const seen = login.token({ sub: 'ada' });
+    expect((await get(own, seen)).status).toBe(200);
     const renewed = new TokenSigner(LOGIN);
     keyServer.publish(renewed.jwks);
     await is(renewed, 200);
-    expect(await statusOf(login)).toBe(401);
+    expect((await get(own, seen)).status).toBe(401);
     const gateway = running.sidecar('way-out-1');
     expect(await gateway.stat('http.inbound.downstream_rq_4xx')).toBe(0);
   });

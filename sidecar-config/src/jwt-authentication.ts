@@ -96,7 +96,8 @@ function provider(
     // The app may want to see it too.
     forward: true,
     payloadInMetadata: CLAIMS,
-    jwtCacheConfig: { jwtCacheSize: TOKENS_CACHED },
+    // A token once verified is believed until it ends, also when its key is taken back: not where keys change.
+    ...(keys.kind === 'text' ? { jwtCacheConfig: { jwtCacheSize: TOKENS_CACHED } } : {}),
     jwksSourceSpecifier:
       keys.kind === 'text'
         ? {
