@@ -42,6 +42,10 @@ export function shadowAnswer(view: ShadowView, nowMs = Date.now()): Answer {
     return { text, value: view, exitCode: ExitCode.unavailable };
   }
   const { sidecars, wouldBeDenied, wouldBeAllowed } = shadow;
+  // Of an operation that was asked for and not judged a single time, nobody knows anything.
+  const isUnjudged = shadow.operations.some(
+    ({ requests, notJudged }) => requests > 0 && notJudged === requests,
+  );
   const differing = shadow.operations.filter(isOtherwise);
   const lines = [
     `${shadow.name} is judged as revision ${shadow.revision} beside the live revision ${live}`,
@@ -49,7 +53,7 @@ export function shadowAnswer(view: ShadowView, nowMs = Date.now()): Answer {
     ...differing.flatMap((each) => operationLines(each, nowMs)),
     verdictText(shadow, differing.length),
   ];
-  const isKnown = sidecars.judging > 0 || sidecars.concerned === 0;
+  const isKnown = (sidecars.judging > 0 || sidecars.concerned === 0) && !isUnjudged;
   return {
     text: lines.join('\n'),
     value: { verdict: wouldBeDenied > 0 ? 'unsafe' : isKnown ? 'safe' : 'unknown', ...view },
@@ -67,7 +71,7 @@ export function shadowAnswer(view: ShadowView, nowMs = Date.now()): Answer {
 
 function isOtherwise(each: ShadowOperationView): boolean {
   const isMoved = each.wouldBeDenied > 0 || each.wouldBeAllowed > 0;
-  return isMoved || each.live.allowed !== each.staged.allowed;
+  return isMoved || each.judgesRequests || each.live.allowed !== each.staged.allowed;
 }
 
 function judgedText(of: Pick<StartedShadow, 'judging' | 'concerned' | 'sidecars'>): string {
@@ -78,7 +82,8 @@ function judgedText(of: Pick<StartedShadow, 'judging' | 'concerned' | 'sidecars'
 }
 
 function operationLines(each: ShadowOperationView, nowMs: number): string[] {
-  const { caller, callee, operation, requests, wouldBeDenied, wouldBeAllowed, lastAtMs } = each;
+  const { caller, callee, operation, requests, lastAtMs } = each;
+  const { wouldBeDenied, wouldBeAllowed, notJudged } = each;
   const seen =
     lastAtMs === null
       ? 'no request'
@@ -86,19 +91,22 @@ function operationLines(each: ShadowOperationView, nowMs: number): string[] {
           counted(requests, 'request', 'requests'),
           ...(wouldBeDenied > 0 ? [colours.red(`${wouldBeDenied} would be denied`)] : []),
           ...(wouldBeAllowed > 0 ? [colours.green(`${wouldBeAllowed} would be allowed`)] : []),
+          ...(notJudged > 0 ? [colours.yellow(`${notJudged} not judged`)] : []),
           `last ${age(lastAtMs, nowMs)} ago`,
         ].join(', ');
   return [
     `${caller} → ${callee}  ${operation}: ${seen}`,
-    `  live    ${ruleText(each.live)}`,
-    `  staged  ${ruleText(each.staged)}`,
+    `  live    ${ruleText(each.live, each.judgesRequests)}`,
+    `  staged  ${ruleText(each.staged, each.judgesRequests)}`,
   ];
 }
 
-function ruleText({ allowed, need, grant, guardrail }: ShadowRulesView): string {
-  const rules = `needed by ${placeOf(need)}, granted by ${placeOf(grant)}`;
-  if (guardrail !== null) return `denied by ${placeOf(guardrail)}; ${rules}`;
-  return allowed ? rules : `denied: ${rules}`;
+function ruleText(rules: ShadowRulesView, judgesRequests: boolean): string {
+  const { allowed, need, grant, guardrail, requests } = rules;
+  const agreed = `needed by ${placeOf(need)}, granted by ${placeOf(grant)}`;
+  if (guardrail !== null) return `denied by ${placeOf(guardrail)}; ${agreed}`;
+  if (!allowed) return `denied: ${agreed}`;
+  return judgesRequests ? `${agreed}, each request decided by ${placeOf(requests)}` : agreed;
 }
 
 function placeOf(witness: Witness | null): string {

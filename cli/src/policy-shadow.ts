@@ -41,7 +41,13 @@ export async function startShadow(
   const { mesh, edges, relations, commit } = compiled;
   const requestPolicies = compiled.requestPolicies.map(withoutDocument);
   const content = { name, mesh, edges, requestPolicies, relations, commit, by: operatorName() };
-  const staged = await withControlPlane(options, (client) => client.stage(content));
+  const staged = await withControlPlane(options, async (client) => {
+    // Authorizers judge by them as soon as sidecars ask.
+    for (const { hash, document } of compiled.requestPolicies) {
+      await client.offerRequestPolicy(hash, document);
+    }
+    return client.stage(content);
+  });
   return { name, ...staged };
 }
 

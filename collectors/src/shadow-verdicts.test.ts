@@ -98,15 +98,15 @@ describe('verdicts of a staged revision', () => {
     expect(found.map(({ lastMs: _, ...counts }) => counts)).toEqual([
       {
         ...{ caller: 'trips', callee: 'fare', operation: 'fare.estimate' },
-        ...{ requests: 7, wouldBeDenied: 5, wouldBeAllowed: 1 },
+        ...{ requests: 7, wouldBeDenied: 5, wouldBeAllowed: 1, notJudged: 0 },
       },
       {
         ...{ caller: 'trips', callee: 'fare', operation: 'fare.cancel' },
-        ...{ requests: 1, wouldBeDenied: 0, wouldBeAllowed: 1 },
+        ...{ requests: 1, wouldBeDenied: 0, wouldBeAllowed: 1, notJudged: 0 },
       },
       {
         ...{ caller: 'trips', callee: 'fare', operation: 'denied' },
-        ...{ requests: 1, wouldBeDenied: 0, wouldBeAllowed: 0 },
+        ...{ requests: 1, wouldBeDenied: 0, wouldBeAllowed: 0, notJudged: 0 },
       },
     ]);
     expect(found[0]?.lastMs).toBeGreaterThan(Date.now() - 30_000);
@@ -117,5 +117,36 @@ describe('verdicts of a staged revision', () => {
     ).toEqual({ rows: 1, edge: 'trips->fare', revision: '9f3ac2d1' });
     expect(await shadowVerdicts(clickhouse.client, STAGED, Date.now() + 60_000)).toEqual([]);
     expect(await shadowVerdicts(clickhouse.client, OTHER, 0)).toHaveLength(1);
+  });
+
+  it('of rules about single requests are of the same request as those of sidecars', async () => {
+    const staged = 'aaaabbbbcccc';
+    const judged = (request_id: string, verdict: string, source?: string) => [
+      ...records(
+        request_id,
+        source === undefined ? {} : { source: `${source} ${staged} fare.get` },
+      ),
+      logRecord({
+        ...{ caller: 'trips', callee: 'fare', request_id },
+        shadow: `${verdict} ${staged} fare.get`,
+      }),
+    ];
+    const all = [
+      ...judged('allowed, and would be', 'allowed allowed'),
+      ...judged('refused, and would be allowed', 'denied allowed'),
+      ...judged('allowed, and would be refused', 'allowed denied', 'allowed allowed'),
+      ...judged('both would refuse it', 'allowed denied', 'allowed denied'),
+      ...judged('nobody could say', 'allowed unknown'),
+      ...judged('nobody could say, but the caller', 'denied unknown', 'allowed denied'),
+      ...judged('nonsense', 'allowed perhaps'),
+    ];
+    await client.send(LOGS, logsRequest(all));
+    const found = await shadowVerdicts(clickhouse.client, staged, Date.now() - 60_000);
+    expect(found.map(({ lastMs: _, ...counts }) => counts)).toEqual([
+      {
+        ...{ caller: 'trips', callee: 'fare', operation: 'fare.get' },
+        ...{ requests: 6, wouldBeDenied: 2, wouldBeAllowed: 1, notJudged: 1 },
+      },
+    ]);
   });
 });

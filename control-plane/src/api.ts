@@ -15,6 +15,7 @@ import { InstanceConflictError } from './instance-registry.js';
 import type { Metrics } from './metrics.js';
 import { previewRoutes } from './preview-routes.js';
 import type { storePreview } from './preview-store.js';
+import { type RequestPolicyKeeper, requestPolicyRoutes } from './request-policy-routes.js';
 import type { LiveRevision } from './revision-store.js';
 import { answerRollback, ReleaseCall, RollbackCall, type RollbackParts } from './rollback-calls.js';
 import { RollbackError } from './rollback-error.js';
@@ -27,7 +28,7 @@ const BODY_MAX = '8mb';
 const CONNECTIONS_MAX = 1_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 
-export interface ApiParts extends RollbackParts, RolloutParts {
+export interface ApiParts extends RollbackParts, RolloutParts, RequestPolicyKeeper {
   readonly joinToken: string;
   readonly authority: CertificateAuthority;
   readonly live: () => LiveRevision | undefined;
@@ -75,6 +76,7 @@ export function api(parts: ApiParts): express.Express {
     if (document === undefined) throw new ApiError(404, 'no such request policy');
     response.type('application/json').send(document);
   });
+  app.use('/v1/request-policies', bearer(parts.joinToken), requestPolicyRoutes(parts));
   app.use('/v1/shadow', bearer(parts.joinToken), shadowRoutes(parts.shadow));
   app.use('/v1/previews', bearer(parts.joinToken), previewRoutes(parts.storePreview));
   app.use('/v1', bearer(parts.joinToken), express.json({ limit: BODY_MAX }));

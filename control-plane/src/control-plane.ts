@@ -25,7 +25,7 @@ import { RemoteBranch } from './mesh-source/remote-branch.js';
 import { MeshWatcher } from './mesh-watcher.js';
 import { Metrics } from './metrics.js';
 import { storePreview } from './preview-store.js';
-import { readRequestPolicy } from './request-policy-store.js';
+import { readRequestPolicy, writeRequestPolicies } from './request-policy-store.js';
 import { type LiveRevision, markEnforced } from './revision-store.js';
 import { orderRollout, readInterruptedRollout } from './rollout-store.js';
 import { RolloutSupervision } from './rollout-supervision.js';
@@ -197,6 +197,8 @@ export class ControlPlane {
         orderRollout: (order) => orderRollout(this.#pool, order),
         audited: (event) => this.#audit.record(event),
         shadow: this.#shadow,
+        keepRequestPolicy: (hash, { team }, document) =>
+          writeRequestPolicies(this.#pool, [{ hash, team, document }]),
         storePreview: (page) => storePreview(this.#pool, page),
         metrics: this.#metrics,
         log,

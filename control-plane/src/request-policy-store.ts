@@ -4,7 +4,7 @@ import type pg from 'pg';
 /** Keeps the documents that authorizers decide with, by their hash; one that is there stays as it is. */
 export async function writeRequestPolicies(
   pool: pg.Pool,
-  policies: readonly CompiledRequestPolicy[],
+  policies: readonly Pick<CompiledRequestPolicy, 'hash' | 'team' | 'document'>[],
 ): Promise<void> {
   for (const { hash, team, document } of policies) {
     await pool.query(

@@ -21,13 +21,13 @@ export function shadowProgress(
   instances: readonly { readonly id: string; readonly service: string }[],
   sidecars: readonly Sidecar[],
 ): ShadowProgress {
-  const { callers, callees } = shadowedServices(live, revision);
+  const { callers, callees, deciders } = shadowedServices(live, revision);
   const known = new Map(sidecars.map((sidecar) => [sidecar.instanceId, sidecar]));
   let judging = 0;
   let concerned = 0;
   for (const { id, service } of instances) {
     const types = [
-      ...(callers.has(service) ? [TypeUrl.Route] : []),
+      ...(callers.has(service) || deciders.has(service) ? [TypeUrl.Route] : []),
       ...(callees.has(service) ? [TypeUrl.ExtensionConfig] : []),
     ];
     if (types.length === 0) continue;

@@ -1,3 +1,4 @@
+import type { RequestPolicy } from '@dotline/model/request-policy';
 import { makeRevision } from '@dotline/model/revision';
 import { describe, expect, it } from '@jest/globals';
 import { TypeUrl } from 'envoy-control-plane-ts';
@@ -17,6 +18,12 @@ const live = makeRevision(
 const edges = [testEdge('a', 'b', ['read']), testEdge('c', 'b', ['read'])];
 const body = { name: 'a branch', mesh, edges, relations };
 
+/** Of a team that decides each request for an operation. */
+function policyOf(digit: string, operation: string): RequestPolicy {
+  const witness = { team: 'a', file: 'a.rego', line: 7 };
+  return { team: 'a', hash: digit.repeat(32), rules: [{ operation, fail: 'closed', witness }] };
+}
+
 describe('a revision that is to be staged', () => {
   it('has its own id, and the history of the live one where they agree', () => {
     const staged = stagedRevision(shadowRequest(body), live);
@@ -33,6 +40,12 @@ describe('a revision that is to be staged', () => {
       { ...body, edges: [testEdge('a', 'b', ['fly' as 'read'])] },
     ],
     [400, 'an edge without operations', { ...body, edges: [testEdge('a', 'b', [])] }],
+    [
+      400,
+      'a rule about requests for what nobody offers',
+      { ...body, requestPolicies: [policyOf('ab', 'b.fly')] },
+    ],
+    [400, 'a policy without a hash', { ...body, requestPolicies: [policyOf('', 'b.read')] }],
     [409, 'another mesh', { ...body, mesh: { ...mesh, name: 'another' } }],
     [409, 'another trust domain', { ...body, mesh: { ...mesh, trustDomain: 'else.example' } }],
   ])('is refused with %d when it is %s', (status, _what, wrong) => {
@@ -50,11 +63,11 @@ describe('what it would change', () => {
     const report = shadowReport({ revision: live, relations }, { revision: staged, relations }, [
       {
         ...{ caller: 'a', callee: 'b', operation: 'b.read' },
-        ...{ requests: 5, wouldBeDenied: 0, wouldBeAllowed: 0, lastMs: 8 },
+        ...{ requests: 5, wouldBeDenied: 0, wouldBeAllowed: 0, notJudged: 0, lastMs: 8 },
       },
       {
         ...{ caller: 'a', callee: 'b', operation: 'b.write' },
-        ...{ requests: 4, wouldBeDenied: 4, wouldBeAllowed: 0, lastMs: 9 },
+        ...{ requests: 4, wouldBeDenied: 4, wouldBeAllowed: 0, notJudged: 0, lastMs: 9 },
       },
     ]);
     expect(
@@ -70,6 +83,30 @@ describe('what it would change', () => {
     ]);
     expect(report[0]?.live.need).toEqual(write?.need);
     expect(report[0]?.staged).toMatchObject({ need: null, grant: null, guardrail: null });
+  });
+
+  it('is told where rules about single requests differ, with their places', () => {
+    const side = (digit: string) => {
+      const content = { mesh, edges, requestPolicies: [policyOf(digit, 'b.read')], createdAtMs: 1 };
+      return { revision: makeRevision(content, undefined), relations };
+    };
+    expect(shadowReport(side('ab'), side('ab'), [])).toEqual([]);
+    const report = shadowReport(side('ab'), side('cd'), []);
+    expect(report.map(({ caller, operation }) => [caller, operation])).toEqual([
+      ['a', 'b.read'],
+      ['c', 'b.read'],
+    ]);
+    expect(report[0]).toMatchObject({
+      judgesRequests: true,
+      live: { allowed: true, requests: { file: 'a.rego', line: 7 } },
+    });
+    const progress = shadowProgress(
+      side('ab').revision,
+      { ...side('cd'), name: '', startedAtMs: 0 },
+      [testInstance('a', 1), testInstance('b', 2)],
+      [],
+    );
+    expect(progress).toEqual({ judging: 0, concerned: 1, sidecars: 2 });
   });
 
   it('is judged on sidecars that hold the rules for it since it was staged', () => {

@@ -22,6 +22,8 @@ interface Verdicts {
   readonly requests: number;
   readonly wouldBeDenied: number;
   readonly wouldBeAllowed: number;
+  /** Of which nobody could say in time what rules about single requests would decide. */
+  readonly notJudged: number;
   /** Milliseconds since the epoch. */
   readonly lastMs: number;
 }
@@ -30,6 +32,8 @@ interface Verdicts {
 export interface ShadowOperation extends Omit<Verdicts, 'lastMs'> {
   /** Of the last request, milliseconds since the epoch; `null` without any. */
   readonly lastAtMs: number | null;
+  /** Whether the revisions decide single requests by different rules. */
+  readonly judgesRequests: boolean;
   /** The rules of either revision. */
   readonly live: ShadowRules;
   readonly staged: ShadowRules;
@@ -42,6 +46,8 @@ export interface ShadowRules {
   readonly grant: Witness | null;
   /** Of an operation that both sides agree on and that a guardrail forbids. */
   readonly guardrail: Witness | null;
+  /** That has each request decided when it comes. */
+  readonly requests: Witness | null;
 }
 
 /**
@@ -56,9 +62,14 @@ export function shadowReport(
   const now = agreements(live.revision.edges);
   const then = agreements(staged.revision.edges);
   const counted = new Map(verdicts.map((each) => [keyOf(each), each]));
-  const differing = [...new Set([...now.keys(), ...then.keys()])].filter(
-    (key) => now.has(key) !== then.has(key),
-  );
+  const rulesNow = requestRules(live.revision);
+  const rulesThen = requestRules(staged.revision);
+  const judgesRequests = (operation: string) =>
+    rulesNow.get(operation)?.policy !== rulesThen.get(operation)?.policy;
+  const differing = [...new Set([...now.keys(), ...then.keys()])].filter((key) => {
+    const [one, other] = [now.get(key), then.get(key)];
+    return one === undefined || other === undefined || judgesRequests(one.operation);
+  });
   return [...new Set([...counted.keys(), ...differing])]
     .flatMap((key) => {
       const counts = counted.get(key);
@@ -71,6 +82,8 @@ export function shadowReport(
           requests: counts?.requests ?? 0,
           wouldBeDenied: counts?.wouldBeDenied ?? 0,
           wouldBeAllowed: counts?.wouldBeAllowed ?? 0,
+          notJudged: counts?.notJudged ?? 0,
+          judgesRequests: judgesRequests(operation),
           lastAtMs: counts?.lastMs ?? null,
         },
       ];
@@ -82,23 +95,36 @@ export function shadowReport(
         (keyOf(a) < keyOf(b) ? -1 : 1),
     )
     .map((each, index) => {
-      const rules = (side: Side, agreed: AgreedOperation | undefined) =>
-        agreed === undefined ? missingRules(side, each, index) : agreedRules(agreed);
+      const rules = (side: Side, agreed: AgreedOperation | undefined, requests: RequestRules) => ({
+        ...(agreed === undefined ? missingRules(side, each, index) : agreedRules(agreed)),
+        requests: requests.get(each.operation)?.witness ?? null,
+      });
       const key = keyOf(each);
       return {
         ...each,
-        live: rules(live, now.get(key)?.agreed),
-        staged: rules(staged, then.get(key)?.agreed),
+        live: rules(live, now.get(key)?.agreed, rulesNow),
+        staged: rules(staged, then.get(key)?.agreed, rulesThen),
       };
     });
 }
 
-function agreedRules({ need, grant }: AgreedOperation): ShadowRules {
+/** By operation id. */
+type RequestRules = ReadonlyMap<string, { readonly policy: string; readonly witness: Witness }>;
+
+function requestRules({ requestPolicies = [] }: Revision): RequestRules {
+  return new Map(
+    requestPolicies.flatMap(({ hash: policy, rules }) =>
+      rules.map(({ operation, witness }) => [operation, { policy, witness }] as const),
+    ),
+  );
+}
+
+function agreedRules({ need, grant }: AgreedOperation): Omit<ShadowRules, 'requests'> {
   return { allowed: true, need, grant, guardrail: null };
 }
 
 /** What there is of a proof that is not whole. */
-function missingRules(side: Side, place: Place, index: number): ShadowRules {
+function missingRules(side: Side, place: Place, index: number): Omit<ShadowRules, 'requests'> {
   const found = index < EXPLAINED_MAX ? explanation(side, place) : undefined;
   return {
     allowed: false,

@@ -15,7 +15,7 @@ export interface ShadowRequest {
   readonly edges: readonly Edge[];
   readonly relations: PolicyRelations;
   readonly commit?: string | undefined;
-  /** They belong to the revision; the shadow does not judge by them. */
+  /** Authorizers judge by them; their documents are there before (`PUT /v1/request-policies`). */
   readonly requestPolicies?: readonly RequestPolicy[] | undefined;
   /** Who stages it, by his own word. */
   readonly by?: string | undefined;
@@ -29,6 +29,12 @@ const Operation = z.looseObject({
   path: z.string().max(1_024).refine(isPathTemplate, 'must be a path template'),
 });
 const Service = z.looseObject({ name: Name, team: Name, operations: z.array(Operation) });
+const Hash = z.string().regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of a document');
+const RequestRule = z.looseObject({
+  operation: z.string(),
+  fail: z.enum(['closed', 'open']),
+  witness: Witness,
+});
 const Relations = z.array(z.looseObject({ operation: z.string() }));
 
 /** What sidecars are made from; the rest is only shown. */
@@ -37,7 +43,7 @@ const Body = z.looseObject({
   commit: z.string().max(64).optional(),
   by: z.string().max(200).optional(),
   requestPolicies: z
-    .array(z.looseObject({ team: Name, hash: z.string(), rules: z.array(z.looseObject({})) }))
+    .array(z.looseObject({ team: Name, hash: Hash, rules: z.array(RequestRule).min(1) }))
     .optional(),
   mesh: z.looseObject({
     name: Name,
@@ -91,6 +97,9 @@ export function stagedRevision(request: ShadowRequest, live: Revision): Revision
     for (const edge of edges) {
       index.service(edge.caller);
       index.operationsOf(edge);
+    }
+    for (const { rules } of requestPolicies) {
+      for (const { operation } of rules) index.operation(operation);
     }
   } catch (error) {
     if (error instanceof NotInCatalogError) throw new ShadowError(400, error.message);

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { DecisionListener } from './request-authorizer.js';
+import type { ShadowVerdict } from './shadow-judge.js';
 
 /** Metrics of an authorizer; `/metrics` shows them. */
 export class AuthorizerMetrics {
@@ -9,6 +10,12 @@ export class AuthorizerMetrics {
     name: 'dotline_authorizer_decisions_total',
     help: 'Requests decided, by team, outcome (allowed, refused, undecided) and, when undecided, why',
     labelNames: ['team', 'outcome', 'reason'],
+    registers: [this.registry],
+  });
+  readonly #judged = new Counter({
+    name: 'dotline_authorizer_shadow_verdicts_total',
+    help: 'Requests judged by a staged revision, by what was decided and what would have been (unknown: not judged)',
+    labelNames: ['live', 'staged'],
     registers: [this.registry],
   });
   readonly #seconds = new Histogram({
@@ -35,5 +42,9 @@ export class AuthorizerMetrics {
     const reason = outcome === 'undecided' ? verdict.reason : '';
     this.#decisions.inc({ team: responsible?.team ?? '', outcome, reason });
     this.#seconds.observe(latencyUs / 1_000_000);
+  };
+
+  readonly judged = ({ live, staged }: ShadowVerdict): void => {
+    this.#judged.inc({ live, staged });
   };
 }

@@ -7,7 +7,8 @@ import {
 import { StatusCode } from 'envoy-control-plane-ts/gen/envoy/type/v3/http_status_pb';
 import { type AskedRequest, placeText, type Responsible, type Verdict } from './decision.js';
 
-const ALLOWED = create(CheckResponseSchema, {
+/** The request passes. */
+export const ALLOWED = create(CheckResponseSchema, {
   status: { code: grpcStatus.OK },
   httpResponse: { case: 'okResponse', value: {} },
 });

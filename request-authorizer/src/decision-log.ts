@@ -1,13 +1,16 @@
 import { logs, SeverityNumber } from '@opentelemetry/api-logs';
 import { placeText, type Verdict } from './decision.js';
 import type { DecisionListener } from './request-authorizer.js';
+import type { ShadowVerdict } from './shadow-judge.js';
+
+const LOGGER = 'dotline.request-decisions';
 
 /**
  * Each decision as a log record, which the collector makes a row of `request_decisions`. It says which rule of whom
  * decided about which operation, and nothing that the request or its token said.
  */
 export const logDecision: DecisionListener = ({ verdict, request, responsible, latencyUs }) => {
-  logs.getLogger('dotline.request-decisions').emit({
+  logs.getLogger(LOGGER).emit({
     severityNumber: verdict.outcome === 'undecided' ? SeverityNumber.WARN : SeverityNumber.INFO,
     timestamp: Date.now(),
     body: `${request.operation} ${verdict.outcome}`,
@@ -27,6 +30,21 @@ export const logDecision: DecisionListener = ({ verdict, request, responsible, l
     },
   });
 };
+
+/** What a staged revision would have decided, which the collector makes a row of `shadow_verdicts`. */
+export function logShadowVerdict({ request, stagedRevision, live, staged }: ShadowVerdict): void {
+  logs.getLogger(LOGGER).emit({
+    severityNumber: SeverityNumber.INFO,
+    timestamp: Date.now(),
+    body: `${request.operation} ${live}, would be ${staged}`,
+    attributes: {
+      shadow: `${live} ${staged} ${stagedRevision} ${request.operation}`,
+      caller: request.caller,
+      callee: request.callee,
+      request_id: request.requestId,
+    },
+  });
+}
 
 function reasonOf(verdict: Verdict): string {
   return verdict.outcome === 'allowed' ? (verdict.rule.title ?? '') : verdict.reason;

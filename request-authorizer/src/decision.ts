@@ -25,6 +25,18 @@ export interface AskedRequest {
   readonly traceId: string;
   /** What the sidecar does when nobody can decide. */
   readonly fail: WhenUndecided;
+  /** Empty when the request belongs to none. */
+  readonly requestId: string;
+  /** What it is judged by, of which nothing is enforced. */
+  readonly staged: StagedQuestion | undefined;
+}
+
+/** How a staged revision would decide, beside what was decided. */
+export interface StagedQuestion {
+  /** Id of the staged revision. */
+  readonly revision: string;
+  /** Content hash of its policy; empty where it lets each request pass. */
+  readonly policy: string;
 }
 
 /** Who is responsible for the decision; unknown when there is no policy. */

@@ -9,13 +9,19 @@ import { stopSignal } from '@dotline/platform-process/stop-signal';
 import { startTelemetry } from '@dotline/platform-process/telemetry';
 import { AuthorizationServer } from './authorization-server.js';
 import { AuthorizerMetrics } from './authorizer-metrics.js';
-import { logDecision } from './decision-log.js';
+import { logDecision, logShadowVerdict } from './decision-log.js';
 import { LoadedPolicies } from './loaded-policies.js';
 import { PolicySource } from './policy-source.js';
+import { LIVE_BOUNDS, SHADOW_BOUNDS } from './policy-thread.js';
 import { RequestAuthorizer } from './request-authorizer.js';
 import { readSettings } from './settings.js';
+import { ShadowJudge } from './shadow-judge.js';
 
 const STOP_MS = 2_000;
+/** A host runs instances of a few teams, each with one policy and, during a rollout, two. */
+const LIVE_MAX = 32;
+/** Of one staged revision, of the few teams whose rules it changes. */
+const STAGED_MAX = 8;
 
 const settings = settingsOrExit(readSettings);
 const stop = stopSignal();
@@ -29,9 +35,14 @@ const source = new PolicySource({
   caBundle: settings.caBundle,
   directory: settings.policyDirectory,
 });
-const policies = new LoadedPolicies(source);
+const policies = new LoadedPolicies(source, { policies: LIVE_MAX, each: LIVE_BOUNDS });
+const staged = new LoadedPolicies(source, { policies: STAGED_MAX, each: SHADOW_BOUNDS });
 const metrics = new AuthorizerMetrics(() => policies.size);
-const authorizer = new RequestAuthorizer(policies, (decision) => {
+const shadow = new ShadowJudge(staged, (verdict) => {
+  metrics.judged(verdict);
+  logShadowVerdict(verdict);
+});
+const authorizer = new RequestAuthorizer(policies, shadow, (decision) => {
   metrics.decided(decision);
   logDecision(decision);
 });
@@ -56,6 +67,7 @@ if (!stop.aborted) await once(stop, 'abort');
 await Promise.race([server.close(), sleep(STOP_MS)]);
 server.closeNow();
 policies.close();
+staged.close();
 source.close();
 identity.close();
 operations.close();

@@ -6,6 +6,7 @@ import { pathParameters } from './path-parameters.js';
 /** Where a sidecar puts a verified token's claims; see `jwt-authentication.ts` of sidecar-config. */
 const JWT_METADATA = 'envoy.filters.http.jwt_authn';
 const CLAIMS = 'claims';
+const FAILED = 'failed';
 
 /** For the log of decisions alone. */
 const TRACE_HEADER = 'traceparent';
@@ -78,6 +79,12 @@ export function policyInput(
 export function traceIdOf(attributes: AttributeContext): string {
   const header = attributes.request?.http?.headers[TRACE_HEADER] ?? '';
   return /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-/.exec(header)?.[1] ?? '';
+}
+
+/** Whether a request that passes all the same has a token that nobody believes; only known of judged requests. */
+export function isTokenRefused(attributes: AttributeContext): boolean {
+  const failed = attributes.metadataContext?.filterMetadata[JWT_METADATA]?.[FAILED];
+  return failed !== undefined && claimsOf(attributes) === null;
 }
 
 function claimsOf({ metadataContext }: AttributeContext): JsonObject | null {

@@ -1,16 +1,55 @@
 import { Worker } from 'node:worker_threads';
 import type { DecisionAnswer, DecisionPolicy, DecisionRequest } from './decision-worker.js';
+import type { PolicyInput } from './policy-input.js';
 import { UndecidedError } from './undecided-error.js';
 
-/** Far more than a policy needs, far less than a sidecar waits. */
-const DECISION_MS_MAX = 250;
-/** Starting takes tens of milliseconds, on a machine with much else to do more. */
-const START_MS_MAX = 700;
-const WAITING_MAX = 256;
-/** The sidecar of a request that waits longer has given it up. */
-const WAITING_MS_MAX = 1_000;
+/** What a policy may take. */
+export interface PolicyBounds {
+  /** For one decision. */
+  readonly decisionMs: number;
+  /** To start; it takes tens of milliseconds, on a machine with much else to do more. */
+  readonly startMs: number;
+  /** Requests that wait for their decision, and how long each may. */
+  readonly waiting: number;
+  readonly waitingMs: number;
+  /** Whether others go first where there are not enough processors. */
+  readonly givesWay: boolean;
+}
+
+/** Far more than a policy needs; a sidecar waits for a second. */
+export const LIVE_BOUNDS: PolicyBounds = {
+  decisionMs: 250,
+  startMs: 700,
+  waiting: 256,
+  waitingMs: 1_000,
+  givesWay: false,
+};
+
+/** Of what nobody waits for: it takes its time, and what would pile up is left out. */
+export const SHADOW_BOUNDS: PolicyBounds = {
+  decisionMs: 250,
+  startMs: 5_000,
+  waiting: 64,
+  waitingMs: 5_000,
+  givesWay: true,
+};
+
 /** In MiB, beside the policy's own memory. */
 const HEAP_MAX = 64;
+
+/** What rules may ask of a request, with nothing in it. */
+const NOTHING: PolicyInput = {
+  operation: '',
+  caller: '',
+  callee: '',
+  method: 'GET',
+  path: '/',
+  parameters: {},
+  query: {},
+  headers: {},
+  claims: null,
+  time_ms: 0,
+};
 
 interface Waiting {
   readonly sinceMs: number;
@@ -34,13 +73,16 @@ export class PolicyThread {
   #nextId = 0;
   #closed = false;
 
-  constructor(private readonly policy: DecisionPolicy) {
+  constructor(
+    private readonly policy: Omit<DecisionPolicy, 'givesWay'>,
+    private readonly bounds: PolicyBounds,
+  ) {
     this.#start();
   }
 
   /** The rules that allow a request, by index; none when it is refused. @throws UndecidedError */
   decide(input: unknown): Promise<readonly number[]> {
-    if (this.#closed || this.#queue.length >= WAITING_MAX) {
+    if (this.#closed || this.#queue.length >= this.bounds.waiting) {
       const error = new UndecidedError('too many requests wait', `${this.#queue.length} do`);
       return Promise.reject(error);
     }
@@ -52,6 +94,13 @@ export class PolicyThread {
     });
   }
 
+  /** Decides about nothing in particular, so that the next request finds everything in its place. */
+  async warm(): Promise<void> {
+    // Rules may be undefined about it, or take too long; that is for real requests to find out.
+    await this.decide(NOTHING).catch(() => undefined);
+    if (this.#worker === undefined && !this.#closed) this.#start();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#end(new UndecidedError('policy is not here', 'the authorizer lets it go'));
@@ -59,7 +108,7 @@ export class PolicyThread {
 
   #start(): void {
     const worker = new Worker(PolicyThread.#script, {
-      workerData: this.policy,
+      workerData: { ...this.policy, givesWay: this.bounds.givesWay } satisfies DecisionPolicy,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MAX },
     });
     this.#worker = worker;
@@ -72,7 +121,7 @@ export class PolicyThread {
         void this.#end(new UndecidedError('policy failed', error.message));
     });
     worker.unref();
-    this.#within(START_MS_MAX);
+    this.#within(this.bounds.startMs);
   }
 
   #answered(answer: DecisionAnswer): void {
@@ -88,16 +137,17 @@ export class PolicyThread {
   }
 
   #askNext(): void {
-    const oldestMs = performance.now() - WAITING_MS_MAX;
+    const oldestMs = performance.now() - this.bounds.waitingMs;
     const isLate = (waiting: Waiting | undefined) => (waiting?.sinceMs ?? oldestMs) < oldestMs;
     while (isLate(this.#queue[0])) {
-      const error = new UndecidedError('too many requests wait', `for over ${WAITING_MS_MAX} ms`);
+      const detail = `for over ${this.bounds.waitingMs} ms`;
+      const error = new UndecidedError('too many requests wait', detail);
       this.#queue.shift()?.reject(error);
     }
     const [next] = this.#queue;
     if (next === undefined) return;
     this.#worker?.postMessage(next.request);
-    this.#within(DECISION_MS_MAX);
+    this.#within(this.bounds.decisionMs);
   }
 
   #within(ms: number): void {
@@ -112,7 +162,7 @@ export class PolicyThread {
   async #end(error: UndecidedError): Promise<void> {
     clearTimeout(this.#timer);
     const worker = this.#worker;
-    const failed = this.#queue.splice(0, this.#isReady && !this.#closed ? 1 : WAITING_MAX);
+    const failed = this.#queue.splice(0, this.#isReady && !this.#closed ? 1 : this.#queue.length);
     this.#worker = undefined;
     this.#isReady = false;
     for (const { reject } of failed) reject(error);

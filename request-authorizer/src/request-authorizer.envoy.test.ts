@@ -5,7 +5,10 @@ import type { EgressHost } from '@dotline/model/egress';
 import type { Mesh } from '@dotline/model/mesh';
 import { platformSpiffeId } from '@dotline/model/spiffe-id';
 import { PolicyCompiler } from '@dotline/policies/compile-policies';
-import type { CompiledRequestPolicy } from '@dotline/policies/compiled-request-policy';
+import {
+  type CompiledRequestPolicy,
+  withoutDocument,
+} from '@dotline/policies/compiled-request-policy';
 import { authorizerSocket } from '@dotline/sidecar-config/sidecar-directory';
 import { CertificateAuthority } from '@dotline/sidecar-config/testing/certificate-authority';
 import { eventually } from '@dotline/sidecar-config/testing/eventually';
@@ -121,10 +124,7 @@ async function publish(rules: string): Promise<void> {
 
 function publishPolicies(policies: readonly CompiledRequestPolicy[]): void {
   authorizer.serve(policies);
-  running.publish(
-    edges,
-    policies.map(({ document: _, ...policy }) => policy),
-  );
+  running.publish(edges, policies.map(withoutDocument));
 }
 
 beforeAll(async () => {
@@ -332,6 +332,93 @@ describe('a change of the rules', () => {
     expect(await profile.stat('http.inbound.downstream_cx_total')).toBe(connections);
     expect(await profile.stat('listener_manager.listener_modified')).toBe(0);
     expect(running.nacks).toEqual([]);
+  });
+});
+
+describe('a staged revision with other rules', () => {
+  const bob = () => issuer.token({ sub: 'bob' });
+  /** Gives `profile.get` to bob, decides `profile.save`, and no longer `profile.search`. */
+  const STAGED = RULES.replace(
+    '{"operation": "profile.search", "fail": "open"}',
+    '{"operation": "profile.save"}',
+  )
+    .replace('input.claims.sub == input.parameters.account', 'input.claims.sub == "bob"')
+    .replace('input.operation == "profile.search"', 'input.operation == "profile.save"');
+  const save = (token?: string) =>
+    app.call('PUT', 'profile', own, {
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    });
+  const said = (verdict: string) =>
+    eventually(
+      verdict,
+      async () => authorizer.collector.received('logs').includes(verdict) || undefined,
+    );
+  let staged: string;
+
+  beforeAll(async () => {
+    const policies = await compile(STAGED);
+    authorizer.serve(policies);
+    staged = running.stage(edges, mesh, policies.map(withoutDocument)) ?? '';
+    const profile = running.sidecar('profile-1');
+    await eventually('the sidecar to ask for judgements', async () =>
+      (await profile.admin('/config_dump')).includes('staged_policy') ? true : undefined,
+    );
+  });
+
+  afterAll(() => {
+    running.stage(undefined);
+  });
+
+  it('is judged beside the rules that decide, and nothing of it is enforced', async () => {
+    expect((await get(own, issuer.token({ sub: 'ada' }))).status).toBe(200);
+    await said(`allowed denied ${staged} profile.get`);
+    expect((await get(own, bob())).status).toBe(403);
+    await said(`denied allowed ${staged} profile.get`);
+    expect((await get('/v1/profiles?name=a&name=b')).status).toBe(403);
+    await said(`denied allowed ${staged} profile.search`);
+  });
+
+  it('is judged where nothing is decided yet, also with a token that nobody believes', async () => {
+    expect((await save(bob())).status).toBe(200);
+    expect((await save(new TokenSigner(ISSUER).token({ sub: 'bob' }))).status).toBe(200);
+    expect((await save('open-sesame')).status).toBe(200);
+    await said(`allowed denied ${staged} profile.save`);
+    expect(await authorizer.metrics()).toMatch(
+      /verdicts_total\{live="allowed",staged="denied"\} 4/,
+    );
+    expect(running.nacks).toEqual([]);
+  });
+
+  it('lets requests that are only judged pass while the authorizer is away, or hangs', async () => {
+    authorizer.signal('SIGSTOP');
+    try {
+      const startMs = performance.now();
+      expect((await save()).status).toBe(200);
+      expect(performance.now() - startMs).toBeLessThan(500);
+    } finally {
+      authorizer.signal('SIGCONT');
+    }
+    await authorizer.kill();
+    expect((await save()).status).toBe(200);
+    await authorizer.restart();
+    await eventually('decisions again', async () =>
+      (await get(own, issuer.token({ sub: 'ada' }))).status === 200 ? true : undefined,
+    );
+  });
+
+  it('is left out where there is no room for it, and counted', async () => {
+    const slow = await compile(STAGED.replace('"profile.slow"\n\tevery', '"profile.get"\n\tevery'));
+    authorizer.serve(slow);
+    const again = running.stage(edges, mesh, slow.map(withoutDocument)) ?? '';
+    await get(own, issuer.token({ sub: 'ada' }));
+    await eventually(`judgements by ${again}`, async () => {
+      await get(own, issuer.token({ sub: 'ada' }));
+      return authorizer.collector.received('logs').includes(again) ? true : undefined;
+    });
+    const token = issuer.token({ sub: 'ada' });
+    const statuses = await Promise.all(Array.from({ length: 80 }, () => get(own, token)));
+    expect(new Set(statuses.map(({ status }) => status))).toEqual(new Set([200]));
+    await said(`allowed unknown ${again} profile.get`);
   });
 });
 

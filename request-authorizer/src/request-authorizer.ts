@@ -1,9 +1,11 @@
-import type { AttributeContext } from 'envoy-control-plane-ts/gen/envoy/service/auth/v3/attribute_context_pb';
+import { serviceOfSpiffeId } from '@dotline/model/spiffe-id';
 import type { CheckResponse } from 'envoy-control-plane-ts/gen/envoy/service/auth/v3/external_auth_pb';
-import { checkResponse } from './check-response.js';
+import { ALLOWED, checkResponse } from './check-response.js';
 import type { AskedRequest, Responsible, Verdict } from './decision.js';
 import type { LoadedPolicies } from './loaded-policies.js';
-import { type PolicyInput, policyInput, traceIdOf } from './policy-input.js';
+import { type PolicyInput, traceIdOf } from './policy-input.js';
+import { inputOf, operationOf, type Question } from './question.js';
+import type { ShadowJudge } from './shadow-judge.js';
 import { UndecidedError } from './undecided-error.js';
 
 /** Told about each decision. */
@@ -14,62 +16,71 @@ export type DecisionListener = (decision: {
   readonly latencyUs: number;
 }) => void;
 
-/** A sidecar's question, with who asks. */
-export interface Question {
-  readonly attributes: AttributeContext;
-  /** The service whose certificate the sidecar shows. */
-  readonly asker: string;
-  readonly trustDomain: string;
-}
-
 /** Decides about single requests by the policies that sidecars name. */
 export class RequestAuthorizer {
   constructor(
     private readonly policies: Pick<LoadedPolicies, 'get'>,
+    private readonly shadow: Pick<ShadowJudge, 'judge'>,
     private readonly decided: DecisionListener,
   ) {}
 
   /** @throws UndecidedError: the sidecar does then what the operation's rule says */
   async check(question: Question): Promise<CheckResponse> {
+    const request = askedRequest(question);
+    // The live revision decides nothing about it: it passes, and is judged.
+    if (request.policy === '' && request.staged !== undefined) {
+      this.shadow.judge(question, request, 'allowed');
+      return ALLOWED;
+    }
     const startedMs = performance.now();
-    let request = askedRequest(question);
+    const decision = await this.#decide(question, request);
+    const latencyUs = Math.round((performance.now() - startedMs) * 1000);
+    this.decided({ ...decision, latencyUs });
+    this.shadow.judge(question, decision.request, LIVE[decision.verdict.outcome]);
+    if (decision.undecided !== undefined) throw decision.undecided;
+    return checkResponse(decision.verdict, decision.request, decision.responsible);
+  }
+
+  /** Never rejects. */
+  async #decide(question: Question, asked: AskedRequest): Promise<Decision> {
+    let request = asked;
     let responsible: Responsible | undefined;
-    const tell = (verdict: Verdict) => {
-      const latencyUs = Math.round((performance.now() - startedMs) * 1000);
-      this.decided({ verdict, request, responsible, latencyUs });
-    };
     try {
       const { document, thread } = await this.policies.get(request.policy);
-      const operation = document.operations.find(({ id }) => id === request.operation);
-      if (operation === undefined || operation.service !== question.asker) {
-        throw new UndecidedError(
-          'request is not of this policy',
-          `${question.asker} asks about ${request.operation}`,
-        );
-      }
+      const operation = operationOf(document, request.operation, question.asker);
       responsible = { team: document.team, contact: document.contact, rule: operation.rule };
-      const input = policyInput(question.attributes, operation, question.trustDomain, Date.now());
-      if (input === undefined) {
-        throw new UndecidedError(
-          'request is not of this policy',
-          `${operation.path} is not its path`,
-        );
-      }
+      const input = inputOf(question, operation);
       request = { ...request, caller: input.caller, path: input.path };
       const [rule] = await thread.decide(input);
       const verdict = verdictOf(input, rule === undefined ? undefined : document.rules[rule]);
-      tell(verdict);
-      return checkResponse(verdict, request, responsible);
+      return { verdict, request, responsible };
     } catch (error) {
       const undecided =
         error instanceof UndecidedError
           ? error
           : new UndecidedError('policy failed', String(error), { cause: error });
-      tell({ outcome: 'undecided', reason: undecided.reason });
-      throw undecided;
+      const verdict = { outcome: 'undecided', reason: undecided.reason } as const;
+      return { verdict, request, responsible, undecided };
     }
   }
 }
+
+type Decision =
+  | {
+      readonly verdict: Exclude<Verdict, { outcome: 'undecided' }>;
+      readonly request: AskedRequest;
+      readonly responsible: Responsible;
+      readonly undecided?: never;
+    }
+  | {
+      readonly verdict: Extract<Verdict, { outcome: 'undecided' }>;
+      readonly request: AskedRequest;
+      readonly responsible: Responsible | undefined;
+      readonly undecided: UndecidedError;
+    };
+
+/** What the judgement of a staged revision is compared with. */
+const LIVE = { allowed: 'allowed', refused: 'denied', undecided: 'unknown' } as const;
 
 function verdictOf(input: PolicyInput, rule: { file: string; line: number } | undefined) {
   if (rule !== undefined) return { outcome: 'allowed', rule } as const;
@@ -77,12 +88,14 @@ function verdictOf(input: PolicyInput, rule: { file: string; line: number } | un
   return { outcome: 'refused', reason } as const;
 }
 
-function askedRequest({ attributes, asker }: Question): AskedRequest {
-  const { operation = '', policy = '', revision = '', fail } = attributes.contextExtensions;
+function askedRequest({ attributes, asker, trustDomain }: Question): AskedRequest {
+  const extensions = attributes.contextExtensions;
+  const { operation = '', policy = '', revision = '', fail, staged } = extensions;
   const http = attributes.request?.http;
+  const principal = attributes.source?.principal ?? '';
   return {
     operation,
-    caller: attributes.source?.principal ?? '',
+    caller: serviceOfSpiffeId(trustDomain, principal) ?? principal,
     callee: asker,
     method: http?.method ?? '',
     path: (http?.path ?? '').split('?')[0] ?? '',
@@ -90,5 +103,10 @@ function askedRequest({ attributes, asker }: Question): AskedRequest {
     revision,
     traceId: traceIdOf(attributes),
     fail: fail === 'open' ? 'open' : 'closed',
+    requestId: http?.headers['x-request-id'] ?? '',
+    staged:
+      staged === undefined
+        ? undefined
+        : { revision: staged, policy: extensions.staged_policy ?? '' },
   };
 }

@@ -56,6 +56,15 @@ export class ControlPlaneClient {
     await this.#call('PUT', '/v1/instances', { body: { host, instances } });
   }
 
+  /** Has the control plane keep what authorizers decide with, by its hash, unless it does. */
+  async offerRequestPolicy(hash: string, document: Uint8Array): Promise<void> {
+    if (await this.#has(`/request-policies/${hash}`)) return;
+    await this.#call('PUT', `/v1/request-policies/${hash}`, {
+      bytes: document,
+      timeoutMs: STAGE_TIMEOUT_MS,
+    });
+  }
+
   /** Has sidecars judge a compiled mesh beside the live revision; resolves with how far they are. */
   async stage(content: unknown): Promise<z.infer<typeof Staged>> {
     const options = { body: content, timeoutMs: STAGE_TIMEOUT_MS };
@@ -115,6 +124,16 @@ export class ControlPlaneClient {
     }
   }
 
+  async #has(path: string): Promise<boolean> {
+    try {
+      await this.#call('HEAD', path, {});
+      return true;
+    } catch (error) {
+      if (error instanceof ControlPlaneError && error.status === 404) return false;
+      throw error;
+    }
+  }
+
   async close(): Promise<void> {
     await this.#agent?.close();
   }
@@ -125,10 +144,13 @@ export class ControlPlaneClient {
     path: string,
     {
       body,
+      bytes,
       headers,
       timeoutMs = REQUEST_TIMEOUT_MS,
     }: {
       readonly body?: unknown;
+      /** In place of a body that is JSON. */
+      readonly bytes?: Uint8Array;
       readonly headers?: Record<string, string>;
       readonly timeoutMs?: number;
     },
@@ -139,11 +161,12 @@ export class ControlPlaneClient {
       dispatcher: this.#agent,
       headers: {
         authorization: `Bearer ${this.settings.joinToken}`,
-        'content-type': 'application/json',
+        'content-type': bytes === undefined ? 'application/json' : 'application/octet-stream',
         ...headers,
       },
       signal: AbortSignal.timeout(timeoutMs),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(bytes === undefined ? {} : { body: bytes }),
     });
     const text = await response.text();
     if (!response.ok && response.status !== 304)

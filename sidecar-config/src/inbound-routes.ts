@@ -1,4 +1,5 @@
 import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
+import type { Any } from '@bufbuild/protobuf/wkt';
 import type { Operation } from '@dotline/model/mesh';
 import type { RouteSchema } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_components_pb';
 import {
@@ -15,7 +16,8 @@ import { ListenerName, OwnCluster, ROUTE_METADATA } from './names.js';
 import { operationRouteMatch } from './operation-match.js';
 import { byPrecedence } from './operation-order.js';
 import { REMOVED_HEADERS } from './removed-headers.js';
-import { requestAuthorizationOfRoute } from './request-authorization.js';
+import { requestAuthorizationOfRoute, requestJudgementOfRoute } from './request-authorization.js';
+import type { Shadow } from './shadow.js';
 
 type Route = MessageInitShape<typeof RouteSchema>;
 
@@ -24,9 +26,13 @@ const REQUEST_TIMEOUT_MS = 16_000;
 
 /**
  * What a service offers: a route for each operation to its app, whatever the edges are. Routes of operations whose
- * requests are decided one by one say so.
+ * requests are decided one by one say so, and those about which a staged revision decides otherwise.
  */
-export function inboundRoutes(index: MeshIndex, callee: string): RouteConfiguration {
+export function inboundRoutes(
+  index: MeshIndex,
+  callee: string,
+  shadow?: Shadow,
+): RouteConfiguration {
   const team = index.teamOf(callee);
   const owner = { team: team.name, contact: team.contact };
   return create(RouteConfigurationSchema, {
@@ -38,7 +44,7 @@ export function inboundRoutes(index: MeshIndex, callee: string): RouteConfigurat
         domains: ['*'],
         routes: [
           ...byPrecedence(index.service(callee).operations).map((operation) =>
-            operationRoute(index, operation, owner),
+            operationRoute(index, operation, owner, shadow),
           ),
           deniedRoute(
             {
@@ -60,20 +66,17 @@ const routeToApp = {
   action: { clusterSpecifier: { case: 'cluster', value: OwnCluster.app } },
 } as const;
 
-function operationRoute(index: MeshIndex, operation: Operation, metadata: JsonObject): Route {
-  const decided = index.decided(operation.id);
-  const verifies = index.believedIssuers(operation.service).length > 0;
+function operationRoute(
+  index: MeshIndex,
+  operation: Operation,
+  metadata: JsonObject,
+  shadow: Shadow | undefined,
+): Route {
+  const filters = requestFilters(index, operation, shadow);
   const target = operation.host === undefined ? routeToApp : routeOutside(operation.host);
   return {
     ...target.headers,
-    ...(decided === undefined
-      ? {}
-      : {
-          typedPerFilterConfig: {
-            ...(verifies ? jwtAuthenticationOfRoute() : {}),
-            ...requestAuthorizationOfRoute(decided),
-          },
-        }),
+    ...(filters === undefined ? {} : { typedPerFilterConfig: filters }),
     name: operation.id,
     match: operationRouteMatch(operation),
     metadata: { filterMetadata: { [ROUTE_METADATA]: metadata } },
@@ -90,5 +93,28 @@ function operationRoute(index: MeshIndex, operation: Operation, metadata: JsonOb
         },
       },
     },
+  };
+}
+
+/** What is woken for the requests of an operation that are decided, or judged, one by one. */
+function requestFilters(
+  index: MeshIndex,
+  { id, service }: Operation,
+  shadow: Shadow | undefined,
+): Record<string, Any> | undefined {
+  const decided = index.decided(id);
+  const judged = shadow?.requestsJudged(id);
+  if (decided !== undefined) {
+    const verifies = index.believedIssuers(service).length > 0;
+    return {
+      ...(verifies ? jwtAuthenticationOfRoute('enforced') : {}),
+      ...requestAuthorizationOfRoute(decided, judged),
+    };
+  }
+  if (judged === undefined) return undefined;
+  const verifies = index.verifiableIssuers(service).length > 0;
+  return {
+    ...(verifies ? jwtAuthenticationOfRoute('judged') : {}),
+    ...requestJudgementOfRoute(id, judged),
   };
 }

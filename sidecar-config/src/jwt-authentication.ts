@@ -15,15 +15,18 @@ import type { HttpFilterSchema } from 'envoy-control-plane-ts/gen/envoy/extensio
 import { awaitedAdsSource } from './ads-source.js';
 import type { MeshIndex } from './mesh-index.js';
 import { JWT_AUTHENTICATION } from './names.js';
+import type { Shadow } from './shadow.js';
 import { remoteKeys } from './token-keys.js';
 import { typedConfig } from './typed-config.js';
 
 /** Where Envoy puts a verified token's claims, and under which key. */
 export const JWT_METADATA = 'envoy.filters.http.jwt_authn';
 const CLAIMS = 'claims';
+/** Why a token is not believed, of a request that passes all the same. */
+const FAILED = 'failed';
 
-/** The requirement that routes name. */
-const END_USER = 'end-user';
+/** The requirements that routes name. A request that is only judged passes whatever its token is. */
+const REQUIREMENTS = { enforced: 'end-user', judged: 'end-user-judged' } as const;
 
 const CLOCK_SKEW_S = 30;
 const TOKENS_CACHED = 1_000;
@@ -46,19 +49,31 @@ export const jwtAuthenticationFilter: MessageInitShape<typeof HttpFilterSchema> 
  * Whose tokens a service believes. A token of anybody else, an expired or a forged one is refused; without a
  * token the request goes on, and a policy sees that nobody is signed in.
  */
-export function jwtAuthentication(index: MeshIndex, service: string): TypedExtensionConfig {
-  const issuers = index.believedIssuers(service);
+export function jwtAuthentication(
+  index: MeshIndex,
+  service: string,
+  shadow?: Shadow,
+): TypedExtensionConfig {
+  const isJudged = shadow?.judgesRequestsOf(service) === true;
+  const issuers = isJudged ? index.verifiableIssuers(service) : index.believedIssuers(service);
   const providers = Object.fromEntries(
-    issuers.map((issuer) => [issuer.issuer, provider(index, service, issuer)]),
+    issuers.map((issuer) => {
+      const said = isJudged ? { failedStatusInMetadata: FAILED } : {};
+      return [issuer.issuer, { ...provider(index, service, issuer), ...said }];
+    }),
   );
-  const requirements = [
-    ...issuers.map(({ issuer }) => ({
-      requiresType: { case: 'providerName', value: issuer } as const,
-    })),
-    { requiresType: { case: 'allowMissing', value: {} } as const },
-  ];
+  const either = (otherwise: 'allowMissing' | 'allowMissingOrFailed') => {
+    const requirements = [
+      ...issuers.map(({ issuer }) => ({
+        requiresType: { case: 'providerName', value: issuer } as const,
+      })),
+      { requiresType: { case: otherwise, value: {} } as const },
+    ];
+    return { requiresType: { case: 'requiresAny', value: { requirements } } as const };
+  };
   const requirementMap = {
-    [END_USER]: { requiresType: { case: 'requiresAny', value: { requirements } } as const },
+    [REQUIREMENTS.enforced]: either('allowMissing'),
+    ...(isJudged ? { [REQUIREMENTS.judged]: either('allowMissingOrFailed') } : {}),
   };
   return create(TypedExtensionConfigSchema, {
     name: JWT_AUTHENTICATION,
@@ -73,10 +88,10 @@ export function jwtAuthentication(index: MeshIndex, service: string): TypedExten
 }
 
 /** Wakes the filter on a route. */
-export function jwtAuthenticationOfRoute(): Record<string, Any> {
+export function jwtAuthenticationOfRoute(as: keyof typeof REQUIREMENTS): Record<string, Any> {
   return {
     [JWT_AUTHENTICATION]: typedConfig(PerRouteConfigSchema, {
-      requirementSpecifier: { case: 'requirementName', value: END_USER },
+      requirementSpecifier: { case: 'requirementName', value: REQUIREMENTS[as] },
     }).value,
   };
 }

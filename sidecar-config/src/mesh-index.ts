@@ -141,6 +141,11 @@ export class MeshIndex {
   believedIssuers(service: string): readonly TokenIssuer[] {
     const { operations } = this.service(service);
     if (!operations.some(({ id }) => this.#decided.has(id))) return [];
+    return this.verifiableIssuers(service);
+  }
+
+  /** Whose tokens a service could verify, also when it decides no request. */
+  verifiableIssuers(service: string): readonly TokenIssuer[] {
     return believedIssuers(this.revision.mesh, service, this.outboundEdges(service));
   }
 

@@ -97,6 +97,7 @@ describe('operations whose requests are decided', () => {
     const config = route?.typedPerFilterConfig['request-authorization'];
     const { override } = (config && anyUnpack(config, ExtAuthzPerRouteSchema)) ?? {};
     expect(override?.case === 'checkSettings' && override.value.contextExtensions).toEqual({
+      fail: 'closed',
       operation: 'profile.get',
       policy: HASH,
       revision: revision.id,

@@ -12,12 +12,19 @@ import { milliseconds } from './duration.js';
 import { JWT_METADATA } from './jwt-authentication.js';
 import type { DecidedOperation } from './mesh-index.js';
 import { OwnCluster } from './names.js';
+import type { JudgedRequests } from './shadow.js';
 import { typedConfig } from './typed-config.js';
 
 type HttpFilter = MessageInitShape<typeof HttpFilterSchema>;
 
 /** After this a request counts as undecided; the authorizer gives up before. */
 const TIMEOUT_MS = 1_000;
+
+/**
+ * The same for a request that is only judged: the authorizer answers before it judges, and one that is hung
+ * must not be felt.
+ */
+const JUDGED_TIMEOUT_MS = 50;
 
 /**
  * What an authorizer is told of a request's headers: nothing that lets somebody in elsewhere, such as cookies
@@ -82,15 +89,47 @@ function requestAuthorizationFilter(fail: WhenUndecided): HttpFilter {
 /**
  * Wakes the filter on the route of an operation. The sidecar says by which policy to decide, by content hash: so
  * sidecars of different revisions are each answered by their own, and a policy is in force with its route.
+ * @param judged how a staged revision would decide; nothing of it is enforced
  */
-export function requestAuthorizationOfRoute(decided: DecidedOperation): Record<string, Any> {
-  const { operation, fail, policy, revision } = decided;
+export function requestAuthorizationOfRoute(
+  { operation, fail, policy, revision }: DecidedOperation,
+  judged: JudgedRequests | undefined,
+): Record<string, Any> {
   return {
     [FILTER_NAMES[fail]]: typedConfig(ExtAuthzPerRouteSchema, {
       override: {
         case: 'checkSettings',
-        value: { contextExtensions: { operation, policy, revision, fail } },
+        value: { contextExtensions: { operation, policy, revision, fail, ...besides(judged) } },
       },
     }).value,
   };
+}
+
+/** Has the requests for an operation judged about which the live revision decides nothing: each passes. */
+export function requestJudgementOfRoute(
+  operation: string,
+  judged: JudgedRequests,
+): Record<string, Any> {
+  return {
+    [FILTER_NAMES.open]: typedConfig(ExtAuthzPerRouteSchema, {
+      override: {
+        case: 'checkSettings',
+        value: {
+          contextExtensions: { operation, fail: 'open', ...besides(judged) },
+          serviceOverride: {
+            case: 'grpcService',
+            value: {
+              targetSpecifier: { case: 'envoyGrpc', value: { clusterName: OwnCluster.authorizer } },
+              timeout: milliseconds(JUDGED_TIMEOUT_MS),
+            },
+          },
+        },
+      },
+    }).value,
+  };
+}
+
+function besides(judged: JudgedRequests | undefined): Record<string, string> {
+  if (judged === undefined) return {};
+  return { staged: judged.staged, ...(judged.policy && { staged_policy: judged.policy }) };
 }

@@ -4,6 +4,14 @@ import { MeshIndex } from './mesh-index.js';
 import { byPrecedence } from './operation-order.js';
 import { type Answer, type Judgement, judgements } from './shadow-judgement.js';
 
+/** An operation of which a staged revision decides single requests otherwise than the live one. */
+export interface JudgedRequests {
+  /** Id of the staged revision. */
+  readonly staged: string;
+  /** Content hash of the staged policy; `undefined` where it lets each request pass. */
+  readonly policy: string | undefined;
+}
+
 /** The latest of each live revision. */
 const known = new WeakMap<Revision, Shadow>();
 
@@ -17,6 +25,9 @@ export class Shadow {
   readonly #callees = new Map<string, string[]>();
   readonly #judgedCallees = new Set<string>();
   readonly #sameOperations = new Map<string, boolean>();
+  /** By operation id. */
+  readonly #judgedRequests = new Map<string, JudgedRequests>();
+  readonly #deciders = new Set<string>();
 
   /** The same for the same two revisions: sidecars are made again far more often than they change. */
   static of(live: MeshIndex, staged: Revision): Shadow {
@@ -46,6 +57,7 @@ export class Shadow {
       if (callees === undefined) this.#callees.set(pair.caller, [pair.callee]);
       else callees.push(pair.callee);
     }
+    for (const { name } of live.revision.mesh.services) this.#compareRequestRules(name);
   }
 
   /** The callees, sorted, of which a caller's requests are judged; none when it is not concerned. */
@@ -58,14 +70,44 @@ export class Shadow {
     return this.#judgedCallees.has(callee);
   }
 
+  /** How the requests for an operation are judged; `undefined` where both revisions decide them alike. */
+  requestsJudged(operation: string): JudgedRequests | undefined {
+    return this.#judgedRequests.get(operation);
+  }
+
+  /** Whether a service's own sidecar has single requests judged. */
+  judgesRequestsOf(callee: string): boolean {
+    return this.#deciders.has(callee);
+  }
+
   /** Every kind of request that a caller can make to a callee; the first that matches is the one. */
   judgements(caller: string, callee: string): Judgement[] {
     return judgements(answersOf(this.live, caller, callee), answersOf(this.staged, caller, callee));
   }
 
-  /** Services whose sidecars judge requests, as callers or as callees. */
-  get services(): { readonly callers: ReadonlySet<string>; readonly callees: ReadonlySet<string> } {
-    return { callers: new Set(this.#callees.keys()), callees: this.#judgedCallees };
+  /** Services whose sidecars judge requests: as callers, as callees, and by rules about single ones. */
+  get services(): {
+    readonly callers: ReadonlySet<string>;
+    readonly callees: ReadonlySet<string>;
+    readonly deciders: ReadonlySet<string>;
+  } {
+    return {
+      callers: new Set(this.#callees.keys()),
+      callees: this.#judgedCallees,
+      deciders: this.#deciders,
+    };
+  }
+
+  #compareRequestRules(service: string): void {
+    const then = new Set(this.staged.offers(service).map(({ id }) => id));
+    for (const { id } of this.live.offers(service)) {
+      // In a rollout the old form of an operation is `<id>@<revision>`; staged revisions know it by its id.
+      const [name = ''] = id.split('@');
+      const policy = this.staged.decided(name)?.policy;
+      if (!then.has(name) || this.live.decided(id)?.policy === policy) continue;
+      this.#judgedRequests.set(id, { staged: this.staged.revision.id, policy });
+      this.#deciders.add(service);
+    }
   }
 
   #differs(caller: string, callee: string): boolean {

@@ -87,6 +87,10 @@ export function meshResources(input: MeshInput): (instance: Instance) => Sidecar
   const shadow = input.staged && Shadow.of(index, input.staged);
   // Only what a staged revision decides otherwise depends on it.
   const beside = (judges: boolean | undefined) => (judges ? [input.staged?.id] : []);
+  const judgedRequestsOf = (service: string) =>
+    shadow?.judgesRequestsOf(service)
+      ? [input.staged?.id, index.verifiableIssuers(service).map(({ issuer }) => issuer)]
+      : [];
 
   const own = [
     appCluster(),
@@ -132,8 +136,20 @@ export function meshResources(input: MeshInput): (instance: Instance) => Sidecar
             value: outboundRoutes(index, service, pieces, shadow),
           }),
       ),
-      pieces.resource(['inbound', service, index.catalogKey, index.requestFormOf(service)], () =>
-        resource(RouteConfigurationSchema, ListenerName.inbound, inboundRoutes(index, service)),
+      pieces.resource(
+        [
+          'inbound',
+          service,
+          index.catalogKey,
+          index.requestFormOf(service),
+          ...judgedRequestsOf(service),
+        ],
+        () =>
+          resource(
+            RouteConfigurationSchema,
+            ListenerName.inbound,
+            inboundRoutes(index, service, shadow),
+          ),
       ),
     ]),
   );
@@ -156,14 +172,20 @@ export function meshResources(input: MeshInput): (instance: Instance) => Sidecar
       ),
       // Of services that believe nobody it is the same for all.
       pieces.resource(
-        index.believedIssuers(service).length === 0
+        index.believedIssuers(service).length === 0 && !shadow?.judgesRequestsOf(service)
           ? ['jwt authentication']
-          : ['jwt authentication', service, index.catalogKey, index.requestFormOf(service)],
+          : [
+              'jwt authentication',
+              service,
+              index.catalogKey,
+              index.requestFormOf(service),
+              ...judgedRequestsOf(service),
+            ],
         () =>
           resource(
             TypedExtensionConfigSchema,
             JWT_AUTHENTICATION,
-            jwtAuthentication(index, service),
+            jwtAuthentication(index, service, shadow),
           ),
       ),
     ]),

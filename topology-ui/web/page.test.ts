@@ -345,6 +345,7 @@ describe('while a revision is staged', () => {
     const { caller, callee, operations } = edge;
     const [agreed] = operations;
     if (agreed === undefined) throw new Error('the edge has no operation');
+    const nothing = { guardrail: null, requests: null };
     server.shadow = {
       revision: '0123456789ab',
       name: 'quiet (1a2b3c4d5e)',
@@ -357,9 +358,10 @@ describe('while a revision is staged', () => {
       operations: [
         {
           ...{ caller, callee, operation: agreed.operation },
-          ...{ requests: 50, wouldBeDenied: 42, wouldBeAllowed: 0, lastAtMs: Date.now() },
-          live: { allowed: true, need: agreed.need, grant: agreed.grant, guardrail: null },
-          staged: { allowed: false, need: null, grant: agreed.grant, guardrail: null },
+          ...{ requests: 50, wouldBeDenied: 42, wouldBeAllowed: 0, notJudged: 3 },
+          ...{ lastAtMs: Date.now(), judgesRequests: false },
+          live: { ...nothing, allowed: true, need: agreed.need, grant: agreed.grant },
+          staged: { ...nothing, allowed: false, need: null, grant: agreed.grant },
         },
       ],
     };
@@ -374,7 +376,9 @@ describe('while a revision is staged', () => {
     await banner.getByText(`${caller} → ${callee}`).click();
     const part = page.locator('.panel [data-shadow]');
     await part.waitFor();
-    expect(await part.textContent()).toBe(`${agreed.operation} 42 of 50 would be denied`);
+    expect(await part.textContent()).toBe(
+      `${agreed.operation} 42 of 50 would be denied, 3 not judged`,
+    );
     server.shadow = null;
   });
 });

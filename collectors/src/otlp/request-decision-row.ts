@@ -1,6 +1,7 @@
 import type { LogRecord } from '../gen/opentelemetry/proto/logs/v1/logs.js';
 import type { Peer } from '../peer/peer.js';
 import { type ClampCount, clampedTime, unixSeconds } from './event-time.js';
+import { requestVerdict } from './shadow-verdict-row.js';
 import { line } from './tab-separated.js';
 
 /** Columns of `request_decisions`, in the order in which {@link requestDecisionRow} writes them. */
@@ -29,7 +30,40 @@ const UINT32_MAX = 4_294_967_295;
 
 /** Whether a log record is a decision about a request, from one who decides: no service may claim that it does. */
 export function isRequestDecision(attributes: ReadonlyMap<string, string>, peer: Peer): boolean {
-  if (!OUTCOMES.has(attributes.get('decision') ?? '')) return false;
+  return OUTCOMES.has(attributes.get('decision') ?? '') && isAuthorizer(peer);
+}
+
+/**
+ * One line of `shadow_verdicts`, of an authorizer's record that says how a staged revision would decide a request.
+ * @returns `undefined` of every other record
+ */
+export function requestVerdictRow(
+  record: LogRecord,
+  attributes: ReadonlyMap<string, string>,
+  peer: Peer,
+  arrivalNs: bigint,
+  counts: ClampCount,
+): string | undefined {
+  const text = attributes.get('shadow');
+  if (text === undefined || attributes.has('reporter') || !isAuthorizer(peer)) return undefined;
+  const verdict = requestVerdict(text);
+  if (verdict === undefined) return undefined;
+  const name = (value = '') => value.slice(0, NAME_MAX);
+  return line([
+    unixSeconds(clampedTime(record.timeUnixNano, arrivalNs, counts), 6),
+    'authorizer',
+    verdict.stagedRevision,
+    name(attributes.get('caller')),
+    name(attributes.get('callee')),
+    name(verdict.operation),
+    verdict.live,
+    verdict.staged,
+    name(attributes.get('request_id')),
+    '',
+  ]);
+}
+
+function isAuthorizer(peer: Peer): boolean {
   return peer.kind !== 'service' || peer.service === AUTHORIZER;
 }
 

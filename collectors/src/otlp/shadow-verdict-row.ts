@@ -4,9 +4,9 @@
  */
 export interface ShadowVerdict {
   readonly stagedRevision: string;
-  /** What the sidecar decided by the live rules, and what it would have by the staged ones. */
+  /** What was decided by the live rules, and what would have been by the staged ones, where somebody can say. */
   readonly live: Decision;
-  readonly staged: Decision;
+  readonly staged: Decision | 'unknown';
   /** Of the side that allows; empty where the sidecar tells it by the route alone. */
   readonly operation: string;
 }
@@ -48,6 +48,16 @@ export function shadowVerdict(
   const stagedRevision = reporter === 'source' ? rule : partOf(rule) || partOf(edge);
   if (!REVISION.test(stagedRevision)) return undefined;
   return { stagedRevision, live, staged, operation: operation === '-' ? '' : operation };
+}
+
+/**
+ * Reads the same attribute of an authorizer's record: `<live> <staged> <staged revision> <operation>`, where
+ * `<staged>` may be `unknown`, since nobody waits for a judgement.
+ */
+export function requestVerdict(text: string): ShadowVerdict | undefined {
+  const [live = '', staged = '', stagedRevision = '', operation = ''] = text.split(' ');
+  if (!isDecision(live) || !(isDecision(staged) || staged === 'unknown')) return undefined;
+  return REVISION.test(stagedRevision) ? { live, staged, stagedRevision, operation } : undefined;
 }
 
 /** The third part of a policy's name: `a->b@revision@staged revision`. */

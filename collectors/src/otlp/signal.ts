@@ -17,7 +17,11 @@ import { attributesOf } from './attributes.js';
 import { DecodedRequest, MalformedRequest } from './decoded-request.js';
 import { logRow } from './log-row.js';
 import { metricPointRows } from './metric-point-rows.js';
-import { isRequestDecision, requestDecisionRow } from './request-decision-row.js';
+import {
+  isRequestDecision,
+  requestDecisionRow,
+  requestVerdictRow,
+} from './request-decision-row.js';
 import { senderOf } from './sender.js';
 import { spanRow } from './span-row.js';
 
@@ -51,6 +55,11 @@ export const LOGS: Signal = {
           if (isRequestDecision(attributes, peer)) {
             const row = requestDecisionRow(record, attributes, arrivalNs, request);
             request.add('request_decisions', row);
+            continue;
+          }
+          const verdict = requestVerdictRow(record, attributes, peer, arrivalNs, request);
+          if (verdict !== undefined) {
+            request.add('shadow_verdicts', verdict);
             continue;
           }
           if (!attributes.has('reporter')) {

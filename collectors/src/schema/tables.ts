@@ -236,6 +236,12 @@ const REQUEST_DECISION_FAIL = `
 ALTER TABLE dotline.request_decisions
   ADD COLUMN IF NOT EXISTS fail LowCardinality(String) AFTER outcome`;
 
+/** Authorizers judge by rules about single requests, and may not come to it. */
+const AUTHORIZERS_VERDICTS = `
+ALTER TABLE dotline.shadow_verdicts
+  MODIFY COLUMN reporter Enum8('source' = 1, 'destination' = 2, 'authorizer' = 3),
+  MODIFY COLUMN staged Enum8('allowed' = 1, 'denied' = 2, 'unknown' = 3)`;
+
 /** In order; each leaves a schema that older and newer collectors can write to. */
 export const STATEMENTS: readonly string[] = [
   'CREATE DATABASE IF NOT EXISTS dotline',
@@ -252,4 +258,5 @@ export const STATEMENTS: readonly string[] = [
   REQUEST_DECISIONS,
   REQUEST_DECISION_FAIL,
   SHADOW_VERDICTS,
+  AUTHORIZERS_VERDICTS,
 ];

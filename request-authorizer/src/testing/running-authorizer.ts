@@ -125,6 +125,11 @@ export class RunningAuthorizer {
     if (this.#process !== undefined) await endProcess(this.#process, 'SIGKILL');
   }
 
+  /** Such as SIGSTOP, with which it hangs. */
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.child.kill(signal);
+  }
+
   async restart(): Promise<void> {
     this.#process = await startProcess(MAIN, this.environment);
   }

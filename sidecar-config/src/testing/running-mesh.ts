@@ -89,9 +89,14 @@ export class RunningMesh {
     return this.#revision;
   }
 
-  /** Has a revision with these edges judged beside the live one, or none; returns its id. */
-  stage(edges: readonly Edge[] | undefined, mesh: Mesh = this.mesh): string | undefined {
-    this.#staged = edges && makeRevision({ mesh, edges, createdAtMs: 0 }, undefined);
+  /** Has a revision with these edges and policies judged beside the live one, or none; returns its id. */
+  stage(
+    edges: readonly Edge[] | undefined,
+    mesh: Mesh = this.mesh,
+    requestPolicies: readonly RequestPolicy[] = [],
+  ): string | undefined {
+    const content = { mesh, edges: edges ?? [], requestPolicies, createdAtMs: 0 };
+    this.#staged = edges && makeRevision(content, undefined);
     this.#push();
     return this.#staged?.id;
   }
