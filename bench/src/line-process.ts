@@ -80,8 +80,12 @@ export class LineProcess {
     return answer;
   }
 
-  kill(): Promise<void> {
-    return this.#stop('SIGKILL');
+  async kill(): Promise<void> {
+    if (this.#ended === undefined) {
+      const exit = once(this.#child, 'exit');
+      this.#child.kill('SIGKILL');
+      await exit;
+    }
   }
 
   /** Closes its input, which ends it; kills it if it lingers. */
@@ -92,14 +96,6 @@ export class LineProcess {
       const timer = setTimeout(() => this.#child.kill('SIGKILL'), stopMs);
       await exit;
       clearTimeout(timer);
-    }
-  }
-
-  async #stop(signal: NodeJS.Signals): Promise<void> {
-    if (this.#ended === undefined) {
-      const exit = once(this.#child, 'exit');
-      this.#child.kill(signal);
-      await exit;
     }
   }
 

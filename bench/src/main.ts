@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { machineLine } from './machine.js';
-import type { ServerName } from './measured-server.js';
+import { isIstio, type ServerName } from './measured-server.js';
 import { type Options, readOptions, UsageError } from './options.js';
 import { measurePolicies, policyReport } from './policies/policies.js';
 import { measurePolicyChange, policyChangeReport } from './policies/policy-change.js';
@@ -22,55 +22,103 @@ import { visit } from './scenarios/visit.js';
 const holdSidecars = 10_000;
 const holdChanges = 3;
 
+interface Run {
+  readonly options: Options;
+  /** The load client's. */
+  readonly program: string;
+  readonly results: Results;
+}
+
+interface Measurement {
+  readonly what: string;
+  readonly measure: () => Promise<void>;
+}
+
 async function run(options: Options): Promise<void> {
   const machine = machineLine();
-  const results = new Results();
-  const program = buildGo('go', 'load-client');
-  const { profileDirectory, sidecars, changes, scenarios } = options;
-  const wants = (name: Options['scenarios'][number]) => scenarios.includes(name);
-  if (profileDirectory !== undefined) {
-    mkdirSync(profileDirectory, { recursive: true });
+  const run = { options, program: buildGo('go', 'load-client'), results: new Results() };
+  if (options.profileDirectory !== undefined) {
+    mkdirSync(options.profileDirectory, { recursive: true });
   }
   for (let round = 1; round <= options.rounds; round++) {
     for (const name of options.servers) {
-      const steps = [
-        ...(wants('one-endpoint') ? [oneEndpoint(changes, profileDirectory)] : []),
-        ...(wants('touching-k') && hasSnapshots(name) ? [touchingK] : []),
-        ...(wants('storm') && name !== 'bare' && name !== 'go-control-plane' ? [storm] : []),
-      ];
-      if (steps.length > 0 || wants('initial-sync') || wants('memory')) {
-        say(`Round ${round} of ${options.rounds}: ${name} with ${sidecars} sidecars …`);
-        const profile =
-          profileDirectory === undefined
-            ? {}
-            : { profileFile: profileFile(profileDirectory, name, 'initial-sync') };
-        await attempt(() => visit(name, sidecars, program, results, steps, profile));
-      }
-      if (wants('dotline') && (name === 'ours' || name.startsWith('istio'))) {
-        say(`Round ${round} of ${options.rounds}: policy of ${sidecars} sidecars, ${name} …`);
-        const file = profileDirectory && resolve(profileDirectory, 'dotline.cpuprofile');
-        await attempt(() =>
-          name === 'ours'
-            ? dotline(sidecars, changes, program, results, file)
-            : istioAuthorization(name, sidecars, changes, program, results),
-        );
-      }
-      if (wants('restart') && hasSnapshots(name)) {
-        say(`Round ${round} of ${options.rounds}: ${name} is killed and comes back …`);
-        await attempt(() => restart(name, sidecars, program, results));
+      for (const { what, measure } of [...policyOf(name, run), ...streamsOf(name, run)]) {
+        say(`Round ${round} of ${options.rounds}: ${what} …`);
+        await attempt(measure);
       }
     }
   }
-  if (wants('hold')) {
-    for (const name of options.servers) {
+  if (options.scenarios.includes('hold')) {
+    for (const name of options.servers.filter(servesEndpoints)) {
       say(`${name} holds ${holdSidecars} streams …`);
-      const label = `${holdSidecars} streams: `;
-      await attempt(() =>
-        visit(name, holdSidecars, program, results, [oneEndpoint(holdChanges)], { label }),
-      );
+      await attempt(() => hold(name, run));
     }
   }
-  print(options, results, machine);
+  print(options, run.results, machine);
+}
+
+/** A change of policy, in Dotline and in Istio. */
+function policyOf(name: ServerName, { options, program, results }: Run): Measurement[] {
+  const { sidecars, changes, profileDirectory } = options;
+  if (!options.scenarios.includes('dotline')) {
+    return [];
+  }
+  if (name === 'ours') {
+    const file = profileDirectory && resolve(profileDirectory, 'dotline.cpuprofile');
+    const measure = () => dotline(sidecars, changes, program, results, file);
+    return [{ what: `Dotline's control plane with ${sidecars} sidecars`, measure }];
+  }
+  if (isIstio(name)) {
+    const measure = () => istioAuthorization(name, sidecars, changes, program, results);
+    return [{ what: `policy in ${name} with ${sidecars} sidecars`, measure }];
+  }
+  return [];
+}
+
+/** What a server of clusters and endpoints costs. */
+function streamsOf(name: ServerName, { options, program, results }: Run): Measurement[] {
+  const { sidecars, changes, profileDirectory } = options;
+  const wants = (scenario: Options['scenarios'][number]) => options.scenarios.includes(scenario);
+  if (!servesEndpoints(name)) {
+    return [];
+  }
+  const steps = [
+    ...(wants('one-endpoint') ? [oneEndpoint(changes, profileDirectory)] : []),
+    ...(wants('touching-k') && hasSnapshots(name) ? [touchingK] : []),
+    ...(wants('storm') && name !== 'bare' && name !== 'go-control-plane' ? [storm] : []),
+  ];
+  const profile =
+    profileDirectory === undefined
+      ? {}
+      : { profileFile: profileFile(profileDirectory, name, 'initial-sync') };
+  return [
+    ...(steps.length > 0 || wants('initial-sync') || wants('memory')
+      ? [
+          {
+            what: `${name} with ${sidecars} sidecars`,
+            measure: () => visit(name, sidecars, program, results, steps, profile),
+          },
+        ]
+      : []),
+    ...(wants('restart') && hasSnapshots(name)
+      ? [
+          {
+            what: `${name} is killed and comes back`,
+            measure: () => restart(name, sidecars, program, results),
+          },
+        ]
+      : []),
+  ];
+}
+
+function hold(name: ServerName, { program, results }: Run): Promise<void> {
+  const label = `${holdSidecars} streams: `;
+  return visit(name, holdSidecars, program, results, [oneEndpoint(holdChanges)], { label });
+}
+
+/** `istio-scoped` differs from Istio in what policy is served to. */
+function servesEndpoints(name: ServerName): boolean {
+  return name !== 'istio-scoped';
 }
 
 /** Servers whose sidecars can be changed apart from each other, and that can start at a change. */
@@ -106,17 +154,6 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-const [benchmark] = process.argv.slice(2);
-if (benchmark === 'policies') {
-  const machine = machineLine();
-  process.stdout.write(`${policyReport(await measurePolicies(say), machine)}\n`);
-} else if (benchmark === 'policy-change') {
-  const machine = machineLine();
-  process.stdout.write(`${policyChangeReport(await measurePolicyChange(say), machine)}\n`);
-} else {
-  await run(read());
-}
-
 function read(): Options {
   try {
     return readOptions(process.argv.slice(2));
@@ -127,4 +164,19 @@ function read(): Options {
     }
     throw error;
   }
+}
+
+switch (process.argv[2]) {
+  case 'policies': {
+    const machine = machineLine();
+    process.stdout.write(`${policyReport(await measurePolicies(say), machine)}\n`);
+    break;
+  }
+  case 'policy-change': {
+    const machine = machineLine();
+    process.stdout.write(`${policyChangeReport(await measurePolicyChange(say), machine)}\n`);
+    break;
+  }
+  default:
+    await run(read());
 }

@@ -14,6 +14,7 @@ export const serverNames = [
   'bare',
   'istio',
   'istio-debounced',
+  'istio-scoped',
 ] as const;
 export type ServerName = (typeof serverNames)[number];
 
@@ -65,12 +66,18 @@ function commandOf(
       return istio();
     case 'istio-debounced':
       return istio('-debounce', '100ms');
+    case 'istio-scoped':
+      return istio('-debounce', '100ms', '-scoped');
   }
 }
 
 /** Whether the server's process is Node, whose CPU profiles have a format of their own. */
 export function isNode(name: ServerName): boolean {
   return name.startsWith('ours') || name === 'bare';
+}
+
+export function isIstio(name: ServerName): boolean {
+  return name.startsWith('istio');
 }
 
 /** A server under measurement, in a process of its own. */

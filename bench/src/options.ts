@@ -40,7 +40,8 @@ npm run bench -- xds [options]
   --rounds N         rounds, alternating between the servers (2)
   --servers LIST     of ${serverNames.join(', ')} (ours,go-control-plane,bare)
   --scenarios LIST   of ${scenarioNames.join(', ')}
-                     (all but hold and dotline; dotline measures the whole control plane)
+                     (all but hold and dotline; dotline measures the whole control plane as
+                     ours, and the same change of policy in Istio)
   --json             the numbers of every round, as JSON
   --markdown         tables in Markdown
   --profile DIR      CPU profiles of initial-sync and one-endpoint; they cost CPU themselves`;

@@ -14,7 +14,7 @@ const goControlPlane = ['go-control-plane'];
 const istio = ['istio', 'istio-debounced'];
 
 /** Servers that ours is set against. */
-export const peerNames: readonly string[] = [...goControlPlane, ...istio];
+export const peerNames: readonly string[] = [...goControlPlane, ...istio, 'istio-scoped'];
 
 /** So much of what the peer takes. */
 function fraction(

@@ -22,6 +22,11 @@ type Server struct {
 	Change func(number, sidecars int) error
 }
 
+// AddressOfChange is where the endpoint goes that a change moves; `src/marker.ts` recognizes it.
+func AddressOfChange(change int) string {
+	return fmt.Sprintf("10.%d.%d.%d", change/65536, change/256%256, change%256)
+}
+
 // Serve obeys until standard input ends.
 func Serve(server Server) error {
 	say(map[string]any{"listening": server.Listening})

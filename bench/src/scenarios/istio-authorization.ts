@@ -1,15 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { callerName, fleetServices } from '../dotline/mesh-directory.js';
-import { type Fleet, LoadClient, type SidecarGroup } from '../load-client.js';
+import type { Fleet, SidecarGroup } from '../load-client.js';
 import { MeasuredServer, type ServerName } from '../measured-server.js';
 import type { Results } from '../results.js';
 import { measureGrants, serviceCount } from './one-grant.js';
 
-const syncMs = 180_000;
-const settleMs = 3_000;
 /** As many instances have addresses that differ in their last number alone. */
 const instancesPerBlock = 250;
 
@@ -19,7 +16,8 @@ const url = (type: string) => `type.googleapis.com/envoy.config.${type}`;
  * Istio with the mesh, the sidecars and the change of `dotline`: the `AuthorizationPolicy` of a
  * namespace gets one principal more, so the inbound listener of each of its sidecars changes. Both
  * sides serve sidecars over mTLS and know each by its certificate. Istio is given the policy as an
- * object in its configuration store, without a Kubernetes API server in front of it.
+ * object in its configuration store, without a Kubernetes API server in front of it. Its sidecars know
+ * all services, as is its default; those of `istio-scoped` know no other, as Dotline's here.
  */
 export async function istioAuthorization(
   name: ServerName,
@@ -29,29 +27,24 @@ export async function istioAuthorization(
   results: Results,
 ): Promise<void> {
   const perService = Math.ceil(sidecars / serviceCount);
-  const count = perService * serviceCount;
-  const note = (metric: string, value: number) =>
-    results.add({ scenario: 'dotline', metric, server: name, value });
   const folder = await mkdtemp(join(tmpdir(), 'dotline-bench-istio-'));
-  const authorization = { folder, instancesPerService: perService };
-  const server = await MeasuredServer.start(name, count, { authorization });
-  const client = new LoadClient(program);
   try {
-    const emptyKiB = await server.residentKiB();
-    const sync = await client.connect(server.target, fleet(folder, perService), syncMs);
-    note('initial sync of all, ms', sync.max);
-    await sleep(settleMs);
-    note('memory a stream, KiB', ((await server.residentKiB()) - emptyKiB) / count);
-    const granting = {
-      name,
-      pid: server.pid,
-      grant: (caller: number) => server.change(caller, count),
-      marker: (caller: number) => Buffer.from(`/ns/callers/sa/${callerName(caller)}`),
-    };
-    await measureGrants(granting, client, count, changes, results);
+    const authorization = { folder, instancesPerService: perService };
+    const server = await MeasuredServer.start(name, sidecars, { authorization });
+    try {
+      const granting = {
+        name,
+        pid: server.pid,
+        target: server.target,
+        fleet: fleet(folder, perService),
+        grant: (caller: number) => server.change(caller, sidecars),
+        marker: (caller: number) => Buffer.from(`/ns/callers/sa/${callerName(caller)}`),
+      };
+      await measureGrants(granting, changes, program, results);
+    } finally {
+      await server.stop();
+    }
   } finally {
-    await client.stop();
-    await server.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Arrival, LoadClient } from '../load-client.js';
-import { cpuMs } from '../process-usage.js';
+import { type Arrival, type Fleet, LoadClient } from '../load-client.js';
+import { cpuMs, residentKiB } from '../process-usage.js';
 import { median, spread } from '../quantiles.js';
 import type { Results } from '../results.js';
 
 /** Of the team. */
 export const serviceCount = 20;
 
+const syncMs = 180_000;
 const arrivalMs = 60_000;
 const settleMs = 3_000;
 const quietMs = 1_000;
@@ -18,6 +19,10 @@ const otherCallers = 49;
 export interface GrantingServer {
   readonly name: string;
   readonly pid: number;
+  /** Where it serves xDS. */
+  readonly target: string;
+  /** The sidecars of the team's services. */
+  readonly fleet: Fleet;
   /** The first caller and this one; 0 for the first alone. */
   grant(caller: number): void | Promise<void>;
   /** What a response holds with this caller's grant, and without it not. */
@@ -39,20 +44,34 @@ interface MeasuredGrant {
   readonly responses: number;
 }
 
-/** One caller more is granted a read of all services of a team, so the authorization of all its sidecars changes. */
+/**
+ * The sidecars connect; then, again and again, one caller more is granted a read of all services of the
+ * team, so that the authorization of each sidecar changes.
+ * @param program of the load client
+ */
 export async function measureGrants(
   server: GrantingServer,
-  client: LoadClient,
-  sidecars: number,
   changes: number,
+  program: string,
   results: Results,
 ): Promise<void> {
-  const measured: MeasuredGrant[] = [];
-  for (let change = 0; change < changes; change++) {
-    measured.push(await oneGrant(server, client, sidecars, 1 + (change % otherCallers)));
-  }
   const note = (metric: string, value: number) =>
     results.add({ scenario: 'dotline', metric, server: server.name, value });
+  const sidecars = server.fleet.groups.reduce((sum, { count }) => sum + count, 0);
+  const client = new LoadClient(program);
+  const measured: MeasuredGrant[] = [];
+  try {
+    const emptyKiB = await residentKiB(server.pid);
+    const sync = await client.connect(server.target, server.fleet, syncMs);
+    note('initial sync of all, ms', sync.max);
+    await sleep(settleMs);
+    note('memory a stream, KiB', ((await residentKiB(server.pid)) - emptyKiB) / sidecars);
+    for (let change = 0; change < changes; change++) {
+      measured.push(await oneGrant(server, client, sidecars, 1 + (change % otherCallers)));
+    }
+  } finally {
+    await client.stop();
+  }
   const ms = spread(measured.flatMap(({ arrival }) => arrival.ms));
   note('p50, ms', ms.p50);
   note('p99, ms', ms.p99);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fleet, LoadClient } from '../load-client.js';
-import { MeasuredServer, type ServerName } from '../measured-server.js';
+import { isIstio, MeasuredServer, type ServerName } from '../measured-server.js';
 import { cpuMs } from '../process-usage.js';
 import type { Results } from '../results.js';
 
@@ -24,12 +24,12 @@ export function fleetOf(name: ServerName, count: number): Fleet {
   return {
     groups: [{ ...nodeNames(name), first: 0, count, cluster: 'bench' }],
     wildcards: [clusterUrl],
-    edsPrefix: name.startsWith('istio') ? 'outbound|' : 'service-',
+    edsPrefix: isIstio(name) ? 'outbound|' : 'service-',
   };
 }
 
 function nodeNames(name: ServerName): { prefix: string; suffix?: string } {
-  return name.startsWith('istio')
+  return isIstio(name)
     ? { prefix: 'sidecar~10.255.0.1~sidecar-', suffix: '.default~default.svc.cluster.local' }
     : { prefix: 'sidecar-' };
 }

@@ -11,7 +11,13 @@ import {
 } from 'envoy-control-plane-ts';
 import { type Commanded, serveCommands } from './commands.js';
 import { assignments, changedAssignment, clusterCount, clusters } from './mesh.js';
-import { unhurried } from './unhurried.js';
+
+/** Peers let streams in without limit: so does ours here. */
+const unhurried = {
+  streamsPerSecond: 1_000_000,
+  streamBurst: 1_000_000,
+  connectionsMax: 100_000,
+};
 
 interface Held {
   readonly source: ResourceSource;

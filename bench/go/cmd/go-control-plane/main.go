@@ -114,7 +114,7 @@ func assignment(index, change int) *endpointv3.ClusterLoadAssignment {
 	for i := range endpoints {
 		address := fmt.Sprintf("10.200.%d.%d", index, i)
 		if i == 0 && change > 0 {
-			address = fmt.Sprintf("10.%d.%d.%d", change/65536, change/256%256, change%256)
+			address = commands.AddressOfChange(change)
 		}
 		endpoints[i] = &endpointv3.LbEndpoint{HostIdentifier: &endpointv3.LbEndpoint_Endpoint{
 			Endpoint: &endpointv3.Endpoint{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{

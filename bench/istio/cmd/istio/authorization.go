@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"dotline.dev/bench/commands"
+	networking "istio.io/api/networking/v1alpha3"
 	security "istio.io/api/security/v1beta1"
 	istiogrpc "istio.io/istio/pilot/pkg/grpc"
 	"istio.io/istio/pilot/pkg/model"
@@ -39,12 +40,16 @@ const (
 // serveAuthorization serves the teams' mesh over mTLS, the way istiod serves sidecars. A change lets
 // `caller-00` and one caller more read the fleet's services; change 0 lets `caller-00` alone.
 func serveAuthorization(
-	failer test.Failer, debounce time.Duration, instances int, folder string,
+	failer test.Failer, debounce time.Duration, instances int, folder string, scoped bool,
 ) commands.Server {
+	configs := []config.Config{onlyMutualTLS(), grantTo(0)}
+	if scoped {
+		configs = append(configs, noOutboundScope())
+	}
 	server := xds.NewFakeDiscoveryServer(failer, xds.FakeOptions{
 		DebounceTime: debounce,
 		Services:     teamServices(),
-		Configs:      []config.Config{onlyMutualTLS(), grantTo(0)},
+		Configs:      configs,
 	})
 	for i := range fleetServices {
 		name := fleetService(i)
@@ -133,6 +138,14 @@ func onlyMutualTLS() config.Config {
 		Spec: &security.PeerAuthentication{
 			Mtls: &security.PeerAuthentication_MutualTLS{Mode: security.PeerAuthentication_MutualTLS_STRICT},
 		},
+	}
+}
+
+// noOutboundScope is what the fleet needs: it calls nobody. Without it a sidecar is sent all services.
+func noOutboundScope() config.Config {
+	return config.Config{
+		Meta: config.Meta{GroupVersionKind: gvk.Sidecar, Name: "default", Namespace: fleetNamespace},
+		Spec: &networking.Sidecar{Egress: []*networking.IstioEgressListener{{Hosts: []string{"~/*"}}}},
 	}
 }
 

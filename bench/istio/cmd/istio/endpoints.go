@@ -53,7 +53,7 @@ func endpoints(index, change int) []*model.IstioEndpoint {
 	for i := range list {
 		address := fmt.Sprintf("10.200.%d.%d", index, i+1)
 		if i == 0 && change > 0 {
-			address = fmt.Sprintf("10.%d.%d.%d", change/65536, change/256%256, change%256)
+			address = commands.AddressOfChange(change)
 		}
 		list[i] = endpointAt(address, namespace)
 	}

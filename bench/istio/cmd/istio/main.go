@@ -19,6 +19,7 @@ func main() {
 	authorization := flag.String("authorization", "",
 		"serve the teams over mTLS, and put their sidecars' certificates into this folder")
 	instances := flag.Int("instances", 50, "of each service of the teams' fleet")
+	scoped := flag.Bool("scoped", false, "the fleet's sidecars know no service but their own")
 	flag.Parse()
 	err := test.Wrap(func(failer test.Failer) {
 		prepare(failer, *debounce)
@@ -26,7 +27,7 @@ func main() {
 		if *authorization == "" {
 			server = serveEndpoints(failer, *debounce)
 		} else {
-			server = serveAuthorization(failer, *debounce, *instances, *authorization)
+			server = serveAuthorization(failer, *debounce, *instances, *authorization, *scoped)
 		}
 		must(failer, commands.Serve(server))
 	})
