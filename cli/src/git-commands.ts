@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseDuration } from './duration.js';
+import { durationMs } from './arguments.js';
 import { ExitCode } from './exit-code.js';
 import type { HookOptions } from './git-hook.js';
 
@@ -108,13 +108,6 @@ function enforcedFor(): Option {
       return text;
     })
     .default(ENFORCED_FOR);
-}
-
-function durationMs(text: string): number {
-  const duration = parseDuration(text);
-  if (duration === undefined)
-    throw new InvalidArgumentError('a duration is a number with a unit, such as 30s or 2m');
-  return duration;
 }
 
 function hostAndPort(text: string): { readonly host: string; readonly port: number } {

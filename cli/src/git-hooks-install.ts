@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { writeHooks } from '@dotline/mesh-repository/hook-files';
 import { prepareRepository } from '@dotline/mesh-repository/installed-repository';
-import { DOTLINE, hookArguments } from './git-serve.js';
+import { DOTLINE } from './dotline-command.js';
+import { hookArguments } from './git-serve.js';
 
 interface InstallOptions {
   readonly mesh?: string;

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { AccessTokens } from '@dotline/mesh-repository/access-tokens';
 import { serveGit } from '@dotline/mesh-repository/git-server';
 import { writeHooks } from '@dotline/mesh-repository/hook-files';
@@ -14,12 +13,8 @@ import { serverNames } from '@dotline/mesh-repository/server-names';
 import type { ServerTls } from '@dotline/mesh-repository/server-tls';
 import { loadMesh } from '@dotline/model/load-mesh';
 import { authorityDirectory, type MeshFolders, meshFolders } from '@dotline/runner/mesh-state';
+import { DOTLINE } from './dotline-command.js';
 
-/** How hooks call this command. */
-export const DOTLINE = [
-  process.execPath,
-  fileURLToPath(new URL('../bin/dotline.js', import.meta.url)),
-];
 const NAMED_MAX = 5;
 
 interface ServeOptions {

@@ -1,32 +1,20 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { Answer } from './commands.js';
+import { type Command, Option } from 'commander';
+import { wholeNumber } from './arguments.js';
+import { type MeshOptions, meshCommand, show } from './mesh-command.js';
 import { opaBinary } from './opa-binary.js';
 
 /** Hourly counts are kept so long. */
 const WINDOW_DAYS_MAX = 400;
 
-interface UsageCommandOptions {
-  readonly mesh: string;
-  readonly address?: string;
-  readonly json?: boolean;
+interface UsageCommandOptions extends MeshOptions {
   readonly days: number;
   readonly team?: string;
 }
 
-/** What the program gives its commands. */
-export interface CommandTools {
-  /** Makes a command with the options that all share. */
-  readonly command: (name: string, description: string) => Command;
-  readonly show: (
-    options: { readonly mesh: string; readonly json?: boolean },
-    answer: Answer,
-  ) => void;
-}
-
 /** `dotline policy unused | suggest | prune`. */
-export function leastPrivilegeCommands({ command, show }: CommandTools): void {
+export function leastPrivilegeCommands(policy: Command): void {
   usageCommand(
-    command,
+    policy,
     'unused',
     'What is allowed and had no traffic for days; exit code 1 when there is something',
     30,
@@ -36,7 +24,7 @@ export function leastPrivilegeCommands({ command, show }: CommandTools): void {
     show(options, policyUnusedAnswer(await policyUnused(options)));
   });
   usageCommand(
-    command,
+    policy,
     'prune',
     'Make a branch without the rules that nobody used; the working directory is left alone',
     30,
@@ -49,7 +37,7 @@ export function leastPrivilegeCommands({ command, show }: CommandTools): void {
       show(options, policyPruneAnswer(await policyPrune({ ...options, opaPath: opa.path })));
     });
   usageCommand(
-    command,
+    policy,
     'suggest',
     'Rules for what was denied, and narrower ones for what is granted too widely, ready to paste',
     7,
@@ -67,23 +55,16 @@ export function leastPrivilegeCommands({ command, show }: CommandTools): void {
 }
 
 function usageCommand(
-  command: CommandTools['command'],
+  parent: Command,
   name: string,
   description: string,
   standardDays: number,
 ): Command {
-  return command(name, description)
+  return meshCommand(parent, name, description)
     .addOption(
       new Option('--days <number>', 'days of traffic to look at')
-        .argParser(windowDays)
+        .argParser(wholeNumber('a number of days', 1, WINDOW_DAYS_MAX))
         .default(standardDays),
     )
     .option('--team <team>', 'only what concerns this team');
-}
-
-function windowDays(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > WINDOW_DAYS_MAX)
-    throw new InvalidArgumentError(`a number of days is from 1 to ${WINDOW_DAYS_MAX}`);
-  return value;
 }

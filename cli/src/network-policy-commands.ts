@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { CommandTools } from './least-privilege-commands.js';
+import { meshCommand, show } from './mesh-command.js';
 import { opaBinary } from './opa-binary.js';
 
 interface ImportCommandOptions {
@@ -16,19 +16,11 @@ interface ExportCommandOptions {
 }
 
 /** `dotline network-policy import | export`. */
-export function networkPolicyCommands(
-  program: Command,
-  tools: {
-    /** Makes a command with the options that all share. */
-    readonly command: (name: string, description: string, parent: Command) => Command;
-    readonly show: CommandTools['show'];
-  },
-): void {
-  const { command, show } = tools;
+export function networkPolicyCommands(program: Command): void {
   const networkPolicy = program
     .command('network-policy')
     .description('NetworkPolicies of Kubernetes, in and out; needs no running mesh');
-  command('import', 'Needs and grants for what NetworkPolicies allow by name', networkPolicy)
+  meshCommand(networkPolicy, 'import', 'Needs and grants for what NetworkPolicies allow by name')
     .argument('<path...>', 'files or folders of manifests: NetworkPolicies, Namespaces, workloads')
     .option('--out <directory>', 'write a file for each team, below policies/teams/')
     .action(async (paths: string[], options: ImportCommandOptions) => {
@@ -36,7 +28,7 @@ export function networkPolicyCommands(
       const { importAnswer } = await import('./network-policy-answer.js');
       show(options, importAnswer(await importNetworkPolicies(paths, options)));
     });
-  command('export', 'Edges as NetworkPolicies, for defence in depth', networkPolicy)
+  meshCommand(networkPolicy, 'export', 'Edges as NetworkPolicies, for defence in depth')
     .option('--namespace <name>', "where the services' pods are; by default the mesh's name")
     .option(
       '--platform-namespace <name>',

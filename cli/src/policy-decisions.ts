@@ -1,19 +1,17 @@
 import type { DecisionCountsView, RequestDecisionsView } from '@dotline/topology-ui/decision-view';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import colours from 'picocolors';
+import { wholeNumber } from './arguments.js';
 import type { Answer } from './commands.js';
 import { ExitCode } from './exit-code.js';
 import { milliseconds, table } from './format.js';
-import type { CommandTools } from './least-privilege-commands.js';
+import { type MeshOptions, meshCommand, show } from './mesh-command.js';
 import { readApi } from './page-server-client.js';
 import { resolveAddress } from './resolve-address.js';
 
 const LIMIT_MAX = 1_000;
 
-interface DecisionsOptions {
-  readonly mesh: string;
-  readonly address?: string;
-  readonly json?: boolean;
+interface DecisionsOptions extends MeshOptions {
   readonly team?: string;
   readonly caller?: string;
   readonly callee?: string;
@@ -24,8 +22,8 @@ interface DecisionsOptions {
 }
 
 /** `dotline policy decisions`. */
-export function policyDecisionsCommand({ command, show }: CommandTools): Command {
-  return command('decisions', 'What rules about single requests decided in the last day')
+export function policyDecisionsCommand(policy: Command): void {
+  meshCommand(policy, 'decisions', 'What rules about single requests decided in the last day')
     .option('--team <team>', 'only those of this team')
     .option('--caller <service>', 'only those about its requests')
     .option('--callee <service>', 'only those about requests for it')
@@ -38,7 +36,9 @@ export function policyDecisionsCommand({ command, show }: CommandTools): Command
       ]),
     )
     .addOption(
-      new Option('--limit <number>', 'how many, the newest first').argParser(limitOf).default(50),
+      new Option('--limit <number>', 'how many, the newest first')
+        .argParser(wholeNumber('a limit', 1, LIMIT_MAX))
+        .default(50),
     )
     .option(
       '--counts',
@@ -126,12 +126,4 @@ function passed(fail: RequestDecisionsView['decisions'][number]['fail']): string
 function paint(outcome: RequestDecisionsView['decisions'][number]['outcome']): string {
   if (outcome === 'allowed') return colours.green(outcome);
   return outcome === 'refused' ? colours.yellow(outcome) : colours.red(outcome);
-}
-
-function limitOf(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > LIMIT_MAX) {
-    throw new InvalidArgumentError(`a limit is from 1 to ${LIMIT_MAX}`);
-  }
-  return value;
 }

@@ -1,32 +1,19 @@
 import type { AuditView, RevisionsView } from '@dotline/topology-ui/api';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { durationMs, wholeNumber } from './arguments.js';
 import { auditLogAnswer } from './audit-log-answer.js';
 import { parseSince } from './audit-since.js';
 import { auditVerifyAnswer } from './audit-verify.js';
-import type { Answer } from './commands.js';
+import { answer, type MeshOptions, meshCommand } from './mesh-command.js';
 import { readApi } from './page-server-client.js';
 import { revisionsAnswer } from './revisions-answer.js';
 
 const LIMIT_MAX = 500;
 
-interface Options {
-  readonly mesh: string;
-  readonly address?: string;
-  readonly json?: boolean;
-}
-
 /** `dotline rollback | revisions | audit log | audit verify`. */
-export function rollbackCommands(
-  program: Command,
-  tools: {
-    /** Makes a command with the options that all share. */
-    readonly command: (name: string, description: string, parent?: Command) => Command;
-    readonly durationMs: (text: string) => number;
-    readonly answer: (options: Options, ask: (address: string) => Promise<Answer>) => Promise<void>;
-  },
-): void {
-  const { command, durationMs, answer } = tools;
-  command(
+export function rollbackCommands(program: Command): void {
+  meshCommand(
+    program,
     'rollback',
     'Make an earlier revision live again, without touching the mesh directory; exit code 0 once it is enforced',
   )
@@ -44,7 +31,7 @@ export function rollbackCommands(
     .action(
       async (
         revision: string | undefined,
-        options: Options & {
+        options: MeshOptions & {
           readonly reason?: string;
           readonly release?: boolean;
           readonly for: number;
@@ -60,9 +47,13 @@ export function rollbackCommands(
         );
       },
     );
-  command('revisions', 'Which revisions went live, newest first: when, whose, and how soon')
+  meshCommand(
+    program,
+    'revisions',
+    'Which revisions went live, newest first: when, whose, and how soon',
+  )
     .addOption(limit(20))
-    .action((options: Options & { readonly limit: number }) =>
+    .action((options: MeshOptions & { readonly limit: number }) =>
       answer(options, async (address) =>
         revisionsAnswer(
           await readApi<RevisionsView>(address, `/api/revisions?limit=${options.limit}`),
@@ -70,41 +61,36 @@ export function rollbackCommands(
       ),
     );
   const audit = program.command('audit').description('What happened to the mesh, hash-chained');
-  command('log', 'The latest entries of the audit log', audit)
+  meshCommand(audit, 'log', 'The latest entries of the audit log')
     .addOption(
       new Option('--since <when>', 'a duration such as 2h or 30d, or a date').argParser(sinceMs),
     )
     .addOption(limit(50))
-    .action((options: Options & { readonly limit: number; readonly since?: number }) =>
+    .action((options: MeshOptions & { readonly limit: number; readonly since?: number }) =>
       answer(options, async (address) => {
         const since = options.since === undefined ? '' : `&sinceMs=${options.since}`;
         const path = `/api/audit?limit=${options.limit}${since}`;
         return auditLogAnswer(await readApi<AuditView>(address, path));
       }),
     );
-  command(
+  meshCommand(
+    audit,
     'verify',
     'Make every hash of the audit log again; exit code 1 names the first entry that is not as it was',
-    audit,
   )
     .addOption(
       new Option('--head <hash>', 'a head noted earlier, which must be in the chain').argParser(
         hash,
       ),
     )
-    .action((options: Options & { readonly head?: string }) =>
+    .action((options: MeshOptions & { readonly head?: string }) =>
       answer(options, (address) => auditVerifyAnswer(address, options.head)),
     );
 }
 
 function limit(byDefault: number): Option {
   return new Option('--limit <number>', 'so many at most')
-    .argParser((text: string) => {
-      const value = Number(text);
-      if (!Number.isInteger(value) || value < 1 || value > LIMIT_MAX)
-        throw new InvalidArgumentError(`a limit is from 1 to ${LIMIT_MAX}`);
-      return value;
-    })
+    .argParser(wholeNumber('a limit', 1, LIMIT_MAX))
     .default(byDefault);
 }
 

@@ -4,15 +4,12 @@ import type { RolloutView } from '@dotline/topology-ui/api';
 import { type Command, Option } from 'commander';
 import type { Answer } from './commands.js';
 import { ExitCode } from './exit-code.js';
-import type { CommandTools } from './least-privilege-commands.js';
+import { type MeshOptions, meshCommand, show } from './mesh-command.js';
 import { readApi, UnavailableError } from './page-server-client.js';
 import { resolveAddress } from './resolve-address.js';
 import { rolloutAnswer } from './rollout-answer.js';
 
-interface Options {
-  readonly mesh: string;
-  readonly address?: string;
-  readonly json?: boolean;
+interface Options extends MeshOptions {
   readonly reason: string;
   readonly by: string;
 }
@@ -25,13 +22,12 @@ const ORDERS = {
 } as const;
 
 /** `dotline rollout status | pause | resume | promote | abort`. */
-export function rolloutCommands({
-  command,
-  show,
-}: Pick<CommandTools, 'show'> & {
-  readonly command: (name: string, description: string) => Command;
-}): void {
-  command(
+export function rolloutCommands(program: Command): void {
+  const rollout = program
+    .command('rollout')
+    .description('The rollout in waves that runs or ran last');
+  meshCommand(
+    rollout,
     'status',
     'Where the rollout in waves is, or why the last one went back; exit code 0 only when it is done',
   ).action(async (options: Options) => {
@@ -39,7 +35,7 @@ export function rolloutCommands({
     show(options, rolloutAnswer(await readApi<RolloutView | null>(address, '/api/rollout')));
   });
   for (const [action, description] of Object.entries(ORDERS)) {
-    command(action, description)
+    meshCommand(rollout, action, description)
       .addOption(new Option('--reason <text>', 'why').default(''))
       .addOption(new Option('--by <name>', 'who says so').default(userInfo().username))
       .action(async (options: Options) => show(options, await order(action, options)));
