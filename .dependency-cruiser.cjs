@@ -18,7 +18,7 @@ const house = {
     'policies',
     'sidecar-config',
   ],
-  'mesh-repository': ['model', 'policies', 'control-plane'],
+  'mesh-repository': ['model', 'platform-process', 'policies', 'control-plane'],
   collectors: ['model', 'platform-process'],
   'request-authorizer': [
     'model',

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
-import { execa } from 'execa';
+import { askGit } from '@dotline/platform-process/git';
 
-const TIMEOUT_MS = 10_000;
+/** Nothing waits for Git longer than this. */
+const LOOK = { timeoutMs: 10_000 };
 /** A first revision may have thousands of commits. */
 const AUTHORS_MAX = 500;
 const AUTHORS_KEPT_MAX = 10_000;
@@ -19,9 +20,9 @@ export interface GitFolders {
 
 /** The commit of a mesh directory, or `undefined` outside a checkout and while its content is changed. */
 export async function cleanCommit(directory: string): Promise<string | undefined> {
-  const commit = await git(directory, ['rev-parse', '--verify', '--quiet', 'HEAD']);
+  const commit = await askGit(directory, ['rev-parse', '--verify', '--quiet', 'HEAD'], LOOK);
   if (commit === undefined) return undefined;
-  const changes = await git(directory, ['status', '--porcelain', '--', ...CONTENT]);
+  const changes = await askGit(directory, ['status', '--porcelain', '--', ...CONTENT], LOOK);
   return changes === '' ? commit : undefined;
 }
 
@@ -53,7 +54,7 @@ export class CommitAuthors {
   async #learn(directory: string, commits: readonly string[]): Promise<void> {
     if (commits.length === 0) return;
     const args = ['log', '--no-walk=unsorted', '--ignore-missing', '--format=%H %aN <%aE>'];
-    const output = await git(directory, [...args, ...commits, '--']);
+    const output = await askGit(directory, [...args, ...commits, '--'], LOOK);
     for (const line of (output ?? '').split('\n')) {
       const gap = line.indexOf(' ');
       if (gap !== -1) this.#known.set(line.slice(0, gap), line.slice(gap + 1));
@@ -63,17 +64,8 @@ export class CommitAuthors {
 
 /** Git's folders for a directory, or `undefined` outside a checkout. */
 export async function gitFolders(directory: string): Promise<GitFolders | undefined> {
-  const output = await git(directory, ['rev-parse', '--git-dir', '--git-common-dir']);
+  const output = await askGit(directory, ['rev-parse', '--git-dir', '--git-common-dir'], LOOK);
   const [own, common] = output?.split('\n') ?? [];
   if (own === undefined || common === undefined) return undefined;
   return { own: resolve(directory, own), common: resolve(directory, common) };
-}
-
-/** Output of a Git command that only reads, or `undefined` when it fails. */
-async function git(directory: string, args: readonly string[]): Promise<string | undefined> {
-  const { failed, stdout } = await execa('git', ['--no-optional-locks', '-C', directory, ...args], {
-    timeout: TIMEOUT_MS,
-    reject: false,
-  });
-  return failed ? undefined : stdout;
 }

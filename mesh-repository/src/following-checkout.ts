@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { execa } from 'execa';
+import { askGit, GitError, git } from '@dotline/platform-process/git';
 import { RepositoryError } from './repository-error.js';
 
 const TIMEOUT_MS = 600_000;
@@ -21,31 +21,26 @@ export async function ensureFollowing(meshDirectory: string, follow: string): Pr
   }
   const url = named.includes(':') ? named : resolve(named);
   await mkdir(meshDirectory, { recursive: true });
-  const git = (...args: readonly string[]) =>
-    execa('git', ['-C', meshDirectory, ...args], {
-      env: { GIT_TERMINAL_PROMPT: '0' },
-      timeout: TIMEOUT_MS,
-      reject: false,
-    });
   const content = (await readdir(meshDirectory)).filter((name) => name !== '.dotline');
   if (content.length > 0) {
-    if (!(await git('rev-parse', '--show-toplevel')).failed) return `${url}#${branch}`;
+    const top = await askGit(meshDirectory, ['rev-parse', '--show-toplevel']);
+    if (top !== undefined) return `${url}#${branch}`;
     throw new RepositoryError(
       `${meshDirectory} is no Git checkout and not empty: clone ${url}, or name an empty folder`,
     );
   }
-  for (const args of [
-    ['init', '--quiet', `--initial-branch=${branch}`],
-    ['fetch', '--quiet', '--end-of-options', url, `refs/heads/${branch}`],
-    ['reset', '--quiet', '--hard', 'FETCH_HEAD'],
-  ]) {
-    const ran = await git(...args);
-    if (ran.failed) {
-      await rm(join(meshDirectory, '.git'), { recursive: true, force: true });
-      throw new RepositoryError(
-        `branch ${branch} of ${url} cannot be fetched: ${ran.stderr.split('\n')[0]}`,
-      );
+  try {
+    for (const args of [
+      ['init', '--quiet', `--initial-branch=${branch}`],
+      ['fetch', '--quiet', '--end-of-options', url, `refs/heads/${branch}`],
+      ['reset', '--quiet', '--hard', 'FETCH_HEAD'],
+    ]) {
+      await git(meshDirectory, args, { timeoutMs: TIMEOUT_MS });
     }
+  } catch (error) {
+    if (!(error instanceof GitError)) throw error;
+    await rm(join(meshDirectory, '.git'), { recursive: true, force: true });
+    throw new RepositoryError(`branch ${branch} of ${url} cannot be fetched: ${error.message}`);
   }
   return `${url}#${branch}`;
 }

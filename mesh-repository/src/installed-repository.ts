@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { git } from './git.js';
+import { askGit, git } from '@dotline/platform-process/git';
 import { isCheckoutOf, openMeshCheckout } from './mesh-checkout.js';
 import { RepositoryError } from './repository-error.js';
 
@@ -22,23 +22,23 @@ export async function prepareRepository(
   wanted: { readonly mesh?: string; readonly branch?: string },
 ): Promise<InstalledRepository> {
   const gitFolder = await gitFolderOf(repository);
-  const isBare = (await git(gitFolder, ['rev-parse', '--is-bare-repository'])) === 'true';
+  const isBare = (await git({ gitFolder }, ['rev-parse', '--is-bare-repository'])) === 'true';
   const mesh = wanted.mesh ?? (isBare ? undefined : repository);
   const isOwn = mesh !== undefined && (await isCheckoutOf(mesh, gitFolder));
   const checkout = isOwn ? await openMeshCheckout(mesh) : undefined;
-  const own = await git(gitFolder, ['symbolic-ref', '--short', 'HEAD']).catch(() => undefined);
+  const own = await askGit({ gitFolder }, ['symbolic-ref', '--short', 'HEAD']);
   const branch = wanted.branch ?? checkout?.branch ?? own;
   if (branch === undefined) {
     throw new RepositoryError(`${repository} is on no branch: name the live one with --branch`);
   }
   await checkBranchName(gitFolder, branch);
-  await git(gitFolder, ['config', 'receive.advertisePushOptions', 'true']);
+  await git({ gitFolder }, ['config', 'receive.advertisePushOptions', 'true']);
   if (checkout !== undefined) {
-    await git(gitFolder, ['config', 'receive.denyCurrentBranch', 'updateInstead']);
+    await git({ gitFolder }, ['config', 'receive.denyCurrentBranch', 'updateInstead']);
   }
   const hooks = ['rev-parse', '--path-format=absolute', '--git-path', 'hooks'];
   return {
-    hooksFolder: await git(gitFolder, hooks),
+    hooksFolder: await git({ gitFolder }, hooks),
     branch,
     checkout: checkout?.directory,
   };
@@ -49,7 +49,11 @@ async function gitFolderOf(repository: string): Promise<string> {
   for (const folder of [`${repository}/.git`, repository]) {
     try {
       const real = await realpath(folder);
-      return await git(real, ['rev-parse', '--path-format=absolute', '--git-common-dir']);
+      return await git({ gitFolder: real }, [
+        'rev-parse',
+        '--path-format=absolute',
+        '--git-common-dir',
+      ]);
     } catch {
       // The other one may be.
     }
@@ -58,7 +62,7 @@ async function gitFolderOf(repository: string): Promise<string> {
 }
 
 async function checkBranchName(gitFolder: string, branch: string): Promise<void> {
-  await git(gitFolder, ['check-ref-format', '--branch', branch]).catch(() => {
+  if ((await askGit({ gitFolder }, ['check-ref-format', '--branch', branch])) === undefined) {
     throw new RepositoryError(`${JSON.stringify(branch)} cannot be a branch's name`);
-  });
+  }
 }

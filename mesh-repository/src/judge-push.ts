@@ -1,8 +1,8 @@
 import { GitRefError } from '@dotline/control-plane/change-preview/git-ref-error';
 import { PUSHERS_REF } from '@dotline/control-plane/mesh-source/pusher-note';
 import { formatProblem, MeshError } from '@dotline/model/mesh-error';
+import { askGit } from '@dotline/platform-process/git';
 import { type Baseline, type CheckedCommit, type CheckTools, checkCommit } from './check-commit.js';
-import { gitSays } from './git.js';
 import type { MeshBranch } from './mesh-branch.js';
 import { namesPeople, ownershipProblems } from './ownership.js';
 import { isMeshContent } from './path-owner.js';
@@ -125,7 +125,7 @@ async function previewBranch(
   const verdict = untouched(update);
   if (after === undefined) return verdict;
   const live = `refs/heads/${mesh.branch}`;
-  const isKnown = await gitSays(mesh.gitFolder, ['rev-parse', '--verify', '--quiet', live]);
+  const isKnown = await isSo(mesh, ['rev-parse', '--verify', '--quiet', live]);
   try {
     const baseline = { ...push.baseline, commit: isKnown ? live : undefined };
     const paths = new Set(await changedPaths(mesh, isKnown ? live : undefined, after));
@@ -140,7 +140,7 @@ async function previewBranch(
 async function readOwned(mesh: MeshBranch, before: string | undefined, after: string) {
   const file = `${mesh.folder === '' ? '' : `${mesh.folder}/`}mesh.yaml`;
   for (const commit of before === undefined ? [after] : [before, after]) {
-    if (!(await gitSays(mesh.gitFolder, ['cat-file', '-e', `${commit}:${file}`]))) {
+    if (!(await isSo(mesh, ['cat-file', '-e', `${commit}:${file}`]))) {
       return `${file}:1: is missing at ${commit.slice(0, 10)}: ${mesh.branch} is the branch of a mesh directory`;
     }
   }
@@ -159,7 +159,12 @@ function everybodys(owned: Awaited<ReturnType<typeof readOwnedChange>>): typeof 
 }
 
 function isForward(mesh: MeshBranch, before: string, after: string): Promise<boolean> {
-  return gitSays(mesh.gitFolder, ['merge-base', '--is-ancestor', before, after]);
+  return isSo(mesh, ['merge-base', '--is-ancestor', before, after]);
+}
+
+/** A question that Git answers by how it ends. */
+async function isSo(mesh: MeshBranch, args: readonly string[]): Promise<boolean> {
+  return (await askGit(mesh, args)) !== undefined;
 }
 
 function untouched(update: RefUpdate): Verdict {

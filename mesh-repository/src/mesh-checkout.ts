@@ -1,11 +1,10 @@
 import { appendFile, mkdir, realpath } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { PUSHERS_REF } from '@dotline/control-plane/mesh-source/pusher-note';
-import { execa } from 'execa';
+import { askGit, GitError, git, splitAtNul } from '@dotline/platform-process/git';
 import type { MeshBranch } from './mesh-branch.js';
 import { RepositoryError } from './repository-error.js';
 
-const TIMEOUT_MS = 60_000;
 const CONTENT = ['mesh.yaml', 'services', 'policies', 'slo'];
 
 /** A mesh directory that is a Git checkout, or a part of one. */
@@ -22,20 +21,24 @@ export async function openMeshCheckout(meshDirectory: string): Promise<MeshCheck
   const directory = await realpath(meshDirectory).catch(() => {
     throw new RepositoryError(`there is no ${meshDirectory}`);
   });
-  const top = await ask(directory, ['rev-parse', '--show-toplevel']);
+  const top = await askGit(directory, ['rev-parse', '--show-toplevel']);
   if (top === undefined) {
     throw new RepositoryError(
       `${directory} is not in a Git checkout: git init there, or clone one`,
     );
   }
-  const tracked = await ask(directory, ['ls-files', '--error-unmatch', 'mesh.yaml']);
+  const tracked = await askGit(directory, ['ls-files', '--error-unmatch', 'mesh.yaml']);
   if (tracked === undefined) {
     throw new RepositoryError(
       `${directory}/mesh.yaml is not committed in ${top}: commit the mesh directory`,
     );
   }
-  const common = await ask(directory, ['rev-parse', '--path-format=absolute', '--git-common-dir']);
-  const branch = await ask(directory, ['symbolic-ref', '--quiet', '--short', 'HEAD']);
+  const common = await askGit(directory, [
+    'rev-parse',
+    '--path-format=absolute',
+    '--git-common-dir',
+  ]);
+  const branch = await askGit(directory, ['symbolic-ref', '--quiet', '--short', 'HEAD']);
   if (branch === undefined) {
     throw new RepositoryError(
       `${directory} is on no branch: git checkout the one that is to be enforced`,
@@ -54,7 +57,7 @@ export async function openMeshCheckout(meshDirectory: string): Promise<MeshCheck
  * @returns whether that was needed
  */
 export async function ensureMeshCheckout(meshDirectory: string): Promise<boolean> {
-  const isCheckout = (await ask(meshDirectory, ['rev-parse', '--show-toplevel'])) !== undefined;
+  const isCheckout = (await askGit(meshDirectory, ['rev-parse', '--show-toplevel'])) !== undefined;
   if (!isCheckout) {
     const present = await Promise.all(
       CONTENT.map(async (name) =>
@@ -78,26 +81,16 @@ export async function ensureMeshCheckout(meshDirectory: string): Promise<boolean
 
 /** Files that differ from the commit, or are not in it, relative to the mesh directory. */
 export async function changedByHand(meshDirectory: string): Promise<ReadonlySet<string>> {
-  const status = [
-    '--no-optional-locks',
-    'status',
-    '--porcelain',
-    '-z',
-    '--untracked-files=all',
-    '--no-renames',
-  ];
-  const output = (await ask(meshDirectory, [...status, '--', '.'])) ?? '';
-  const prefix = (await ask(meshDirectory, ['rev-parse', '--show-prefix'])) ?? '';
-  const paths = output
-    .split('\0')
-    .filter((entry) => entry !== '')
-    .map((entry) => entry.slice(3));
+  const status = ['status', '--porcelain', '-z', '--untracked-files=all', '--no-renames'];
+  const output = (await askGit(meshDirectory, [...status, '--', '.'])) ?? '';
+  const prefix = (await askGit(meshDirectory, ['rev-parse', '--show-prefix'])) ?? '';
+  const paths = splitAtNul(output).map((entry) => entry.slice(3));
   return new Set(paths.map((path) => path.slice(prefix.length)));
 }
 
 /** Whether a mesh directory's checkout belongs to a repository. */
 export async function isCheckoutOf(meshDirectory: string, gitFolder: string): Promise<boolean> {
-  const common = await ask(meshDirectory, [
+  const common = await askGit(meshDirectory, [
     'rev-parse',
     '--path-format=absolute',
     '--git-common-dir',
@@ -118,7 +111,9 @@ export async function fetchInto(meshDirectory: string, from: MeshBranch): Promis
 
 /** A running mesh keeps its state in `.dotline/`, which is no content. */
 async function ignoreState(meshDirectory: string): Promise<void> {
-  if ((await ask(meshDirectory, ['check-ignore', '--quiet', '.dotline/state.json'])) !== undefined)
+  if (
+    (await askGit(meshDirectory, ['check-ignore', '--quiet', '.dotline/state.json'])) !== undefined
+  )
     return;
   const exclude = await must(meshDirectory, [
     'rev-parse',
@@ -130,24 +125,12 @@ async function ignoreState(meshDirectory: string): Promise<void> {
   await appendFile(exclude, '\n.dotline/\n');
 }
 
-/** Output of a Git command, or `undefined` when it fails. */
-async function ask(directory: string, args: readonly string[]): Promise<string | undefined> {
-  const { failed, stdout } = await execa('git', ['-C', directory, ...args], {
-    timeout: TIMEOUT_MS,
-    reject: false,
-  });
-  return failed ? undefined : stdout;
-}
-
 /** @throws RepositoryError with Git's words */
 async function must(directory: string, args: readonly string[]): Promise<string> {
-  const ran = await execa('git', ['-C', directory, ...args], {
-    timeout: TIMEOUT_MS,
-    reject: false,
-  });
-  if (ran.failed)
-    throw new RepositoryError(
-      `git in ${directory}: ${ran.stderr.split('\n')[0] || ran.shortMessage}`,
-    );
-  return ran.stdout;
+  try {
+    return await git(directory, args);
+  } catch (error) {
+    if (!(error instanceof GitError)) throw error;
+    throw new RepositoryError(`git in ${directory}: ${error.message}`);
+  }
 }

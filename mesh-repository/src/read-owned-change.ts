@@ -1,7 +1,7 @@
 import { readMeshPeople } from '@dotline/model/mesh-people';
+import { git, splitAtNul } from '@dotline/platform-process/git';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { git, splitAtNul } from './git.js';
 import { type MeshBranch, pathInMesh, treeOf } from './mesh-branch.js';
 import type { OwnedChange } from './ownership.js';
 import { foldersAbove } from './path-owner.js';
@@ -14,9 +14,9 @@ export async function changedPaths(
   before: string | undefined,
   after: string,
 ): Promise<string[]> {
-  const from = before ?? (await git(mesh.gitFolder, ['hash-object', '-t', 'tree', '--stdin'], ''));
+  const from = before ?? (await git(mesh, ['hash-object', '-t', 'tree', '--stdin'], { input: '' }));
   const names = ['diff-tree', '-r', '-z', '--name-only', '--no-renames', from, after];
-  const paths = splitAtNul(await git(mesh.gitFolder, names));
+  const paths = splitAtNul(await git(mesh, names));
   return paths.flatMap((path) => pathInMesh(mesh, path) ?? []);
 }
 
@@ -32,7 +32,7 @@ export async function readOwnedChange(
 ): Promise<OwnedChange> {
   const judging = before ?? after;
   const [text, paths] = await Promise.all([
-    git(mesh.gitFolder, [
+    git(mesh, [
       'cat-file',
       'blob',
       `${treeOf(mesh, judging)}${mesh.folder === '' ? '' : '/'}mesh.yaml`,
@@ -62,13 +62,13 @@ async function serviceTeams(
   const slash = mesh.folder === '' ? '' : '/';
   const teams = new Map<string, string>();
   if (folders.length === 0) return teams;
-  const listed = await git(mesh.gitFolder, [
+  const listed = await git(mesh, [
     ...['ls-tree', '-z', '--name-only', '--full-tree', commit, '--'],
     ...folders.map((folder) => `${mesh.folder}${slash}${folder}/service.yaml`),
   ]);
   for (const path of splitAtNul(listed)) {
     const folder = pathInMesh(mesh, path.slice(0, -'/service.yaml'.length));
-    const file = await git(mesh.gitFolder, ['cat-file', 'blob', `${commit}:${path}`]);
+    const file = await git(mesh, ['cat-file', 'blob', `${commit}:${path}`]);
     const team = teamIn(file);
     if (folder !== undefined && team !== undefined) teams.set(folder, team);
   }

@@ -1,13 +1,11 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { execa } from 'execa';
+import { askGit, GitError, gitBytes, splitAtNul } from '@dotline/platform-process/git';
 import { GitRefError } from './git-ref-error.js';
 
-const TIMEOUT_MS = 60_000;
 const CONTENT = ['mesh.yaml', 'services', 'policies', 'slo'];
 const FILES_MAX = 20_000;
-const BYTES_MAX = 256 * 1024 * 1024;
 /** Regular files, executable or not; no links. */
 const FILE_MODES = new Set(['100644', '100755']);
 
@@ -20,14 +18,14 @@ export interface NamedCommit {
 
 /** @throws GitRefError when Git knows none of this name */
 export async function namedCommit(meshDirectory: string, ref: string): Promise<NamedCommit> {
-  const { failed, stdout: commit } = await git(meshDirectory, [
+  const commit = await askGit(meshDirectory, [
     'rev-parse',
     '--verify',
     '--quiet',
     '--end-of-options',
     `${ref}^{commit}`,
   ]);
-  if (failed) throw new GitRefError(ref, `Git knows no ${ref} in ${meshDirectory}`);
+  if (commit === undefined) throw new GitRefError(ref, `Git knows no ${ref} in ${meshDirectory}`);
   return { ref, commit };
 }
 
@@ -43,9 +41,9 @@ export async function withGitSnapshot<Result>(
   use: (directory: string) => Promise<Result>,
 ): Promise<Result> {
   // Paths are relative to the mesh directory, wherever it stands in its repository.
-  const listed = await git(meshDirectory, ['ls-tree', '-r', '-z', commit, '--', ...CONTENT]);
-  const files = listed.stdout.split('\0').flatMap(meshFile);
-  if (listed.failed || !files.some(({ path }) => path === 'mesh.yaml')) {
+  const listed = await askGit(meshDirectory, ['ls-tree', '-r', '-z', commit, '--', ...CONTENT]);
+  const files = splitAtNul(listed ?? '').flatMap(meshFile);
+  if (!files.some(({ path }) => path === 'mesh.yaml')) {
     throw new GitRefError(ref, `there is no mesh.yaml in ${meshDirectory} at ${ref}`);
   }
   if (files.length > FILES_MAX) {
@@ -78,17 +76,15 @@ async function writeObjects(
   files: readonly StoredFile[],
   directory: string,
 ): Promise<void> {
-  const read = await execa('git', ['-C', meshDirectory, 'cat-file', '--batch'], {
-    input: `${files.map(({ object }) => object).join('\n')}\n`,
-    encoding: 'buffer',
-    maxBuffer: BYTES_MAX,
-    timeout: TIMEOUT_MS,
-    reject: false,
-  });
-  if (read.failed) throw new GitRefError(ref, `${ref} cannot be read: ${read.shortMessage}`);
+  const input = `${files.map(({ object }) => object).join('\n')}\n`;
+  const bytes = await gitBytes(meshDirectory, ['cat-file', '--batch'], { input }).catch(
+    (error: unknown) => {
+      if (!(error instanceof GitError)) throw error;
+      throw new GitRefError(ref, `${ref} cannot be read: ${error.message}`);
+    },
+  );
   const folders = new Set(files.map(({ path }) => join(directory, dirname(path))));
   await Promise.all([...folders].map((folder) => mkdir(folder, { recursive: true })));
-  const bytes = Buffer.from(read.stdout);
   let at = 0;
   for (const { object, path } of files) {
     // `<object> blob <size>`, a line feed, the content, a line feed.
@@ -101,12 +97,4 @@ async function writeObjects(
     await writeFile(join(directory, path), bytes.subarray(headEnd + 1, end));
     at = end + 1;
   }
-}
-
-function git(directory: string, args: readonly string[]) {
-  return execa('git', ['--no-optional-locks', '-C', directory, ...args], {
-    maxBuffer: BYTES_MAX,
-    timeout: TIMEOUT_MS,
-    reject: false,
-  });
 }

@@ -1,4 +1,4 @@
-import { execa } from 'execa';
+import { askGit } from '@dotline/platform-process/git';
 
 const TIMEOUT_MS = 10_000;
 
@@ -11,9 +11,6 @@ export const PUSHERS_REF = 'refs/notes/dotline-pushers';
 /** Who pushed a commit; `undefined` when it did not come by a push that was checked here. */
 export async function pusherOf(directory: string, commit: string): Promise<string | undefined> {
   const show = ['notes', `--ref=${PUSHERS_REF}`, 'show', commit];
-  const { failed, stdout } = await execa('git', ['-C', directory, ...show], {
-    timeout: TIMEOUT_MS,
-    reject: false,
-  });
-  return failed || stdout.trim() === '' ? undefined : stdout.trim();
+  const note = (await askGit(directory, show, { timeoutMs: TIMEOUT_MS }))?.trim();
+  return note === '' ? undefined : note;
 }

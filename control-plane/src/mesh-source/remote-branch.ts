@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatProblem, type Problem } from '@dotline/model/mesh-error';
-import { execa } from 'execa';
+import { GitError, git } from '@dotline/platform-process/git';
 import type { Logger } from 'pino';
 import { bringToCommit, CheckoutError } from './bring-to-commit.js';
 import { PUSHERS_REF } from './pusher-note.js';
@@ -105,22 +105,18 @@ export class RemoteBranch {
   async #fetch(): Promise<string> {
     const { directory, followed } = this.parts;
     const { url, branch } = followed;
-    const git = (...args: readonly string[]) =>
-      execa('git', ['-C', directory, ...args], {
-        env: { GIT_TERMINAL_PROMPT: '0' },
-        timeout: FETCH_TIMEOUT_MS,
-        cancelSignal: this.#abort.signal,
-        reject: false,
-      });
     const refs = [`+refs/heads/${branch}:${SEEN_REF}`, `+${PUSHERS_REF}*:${PUSHERS_REF}*`];
-    const fetched = await git('fetch', '--quiet', '--no-tags', '--end-of-options', url, ...refs);
-    if (fetched.failed) {
-      const reason = fetched.stderr.split('\n').find((line) => line.trim() !== '');
+    const fetch = ['fetch', '--quiet', '--no-tags', '--end-of-options', url, ...refs];
+    const options = { timeoutMs: FETCH_TIMEOUT_MS, signal: this.#abort.signal };
+    try {
+      await git(directory, fetch, options);
+      return await git(directory, ['rev-parse', '--verify', SEEN_REF], options);
+    } catch (error) {
+      if (!(error instanceof GitError)) throw error;
       throw new FetchError(
-        `branch ${branch} of ${url} cannot be fetched: ${reason ?? fetched.shortMessage}; the last good revision stays live`,
+        `branch ${branch} of ${url} cannot be fetched: ${error.message}; the last good revision stays live`,
       );
     }
-    return (await git('rev-parse', '--verify', SEEN_REF)).stdout;
   }
 }
 
