@@ -26,6 +26,11 @@ export class PhaseGate {
     return true;
   }
 
+  /** Whether nothing has been held back since the phase before was last complete. */
+  get isOpen(): boolean {
+    return this.#timer === undefined && !this.#overdue;
+  }
+
   close(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

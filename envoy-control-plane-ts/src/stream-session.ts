@@ -206,6 +206,8 @@ export class StreamSession<Request> {
     } else if (typeUrl === TypeUrl.Route) {
       this.#beginVirtualHosts(news);
     }
+    // In a wave to all streams most are done with it, and look no further when the answer comes.
+    this.#idle = this.#isSettled();
     const { length: bytes } = encoded.bytes;
     callHook(hooks.responded, { stream, typeUrl, nonce, update, bytes });
     this.#statusChanged(typeUrl);
@@ -323,6 +325,19 @@ export class StreamSession<Request> {
     }
     this.#idle = idle;
     return undefined;
+  }
+
+  /** Whether no type has anything to say, and no phase is held back. */
+  #isSettled(): boolean {
+    const { source, group } = this.#options;
+    return (
+      this.#heartbeatsDue.size === 0 &&
+      this.#gates.every(({ isOpen }) => isOpen) &&
+      this.#removals.every(
+        ({ typeUrl, subscription, seen }) =>
+          subscription.settled && source.get(group, typeUrl) === seen,
+      )
+    );
   }
 
   #next(state: TypeState<Request>, options: NextOptions): Update | undefined {
