@@ -7,7 +7,8 @@ const house = {
   model: [],
   'platform-process': [],
   'envoy-control-plane-ts': [],
-  policies: ['model'],
+  // Of `platform-process` only how Git is run: a compiler has no log and no telemetry.
+  policies: ['model', 'platform-process'],
   'network-policy': ['model', 'policies'],
   // Of `policies` only its tests: they compare what sidecars do with what policies say.
   'sidecar-config': ['model', 'envoy-control-plane-ts', 'policies'],
@@ -72,6 +73,13 @@ module.exports = {
         path: `^(${others(workspace).join('|')})/`,
       },
     })),
+    {
+      name: 'policies-only-run-git',
+      comment: 'a compiler has no log, no settings and no telemetry',
+      severity: 'error',
+      from: { path: '^policies/' },
+      to: { path: '^platform-process/', pathNot: '^platform-process/(src|dist)/git\\.' },
+    },
     {
       name: 'sidecars-know-no-policies',
       comment: 'only tests of sidecar-config compile policies',

@@ -1,7 +1,8 @@
 import type { Witness } from '@dotline/model/edge';
-import { execa } from 'execa';
+import { git, gitLines } from '@dotline/platform-process/git';
 
-const TIMEOUT_MS = 10_000;
+/** Nothing waits for Git longer than this. */
+const LOOK = { timeoutMs: 10_000 };
 
 /** What was read of a history up to one commit. */
 interface History {
@@ -90,8 +91,8 @@ export function withCommit(witness: Witness, commits: ReadonlyMap<string, string
   return commit === undefined ? rest : { ...rest, commit };
 }
 
-async function readPrefix(directory: string): Promise<string> {
-  return (await git(directory, ['rev-parse', '--show-prefix'])).trimEnd();
+function readPrefix(directory: string): Promise<string> {
+  return git(directory, ['rev-parse', '--show-prefix'], LOOK);
 }
 
 /** The commit that is checked out, and the files that differ from it or are not in it. */
@@ -99,10 +100,8 @@ async function readStatus(
   directory: string,
   prefix: string,
 ): Promise<{ head: string; changed: ReadonlySet<string> }> {
-  const text = await git(directory, [
-    ...['--no-optional-locks', 'status', '--porcelain=v2', '--branch', '-z'],
-    ...['--untracked-files=all', '--no-renames', '--', 'policies'],
-  ]);
+  const status = ['status', '--porcelain=v2', '--branch', '-z', '--untracked-files=all'];
+  const text = await git(directory, [...status, '--no-renames', '--', 'policies'], LOOK);
   let head = '';
   const changed = new Set<string>();
   for (const entry of text.split('\0')) {
@@ -123,13 +122,9 @@ async function readLog(
   files: ReadonlySet<string>,
 ): Promise<Map<string, string>> {
   const commits = new Map<string, string>();
-  const log = execa('git', logArguments(head), {
-    ...{ cwd: directory, timeout: TIMEOUT_MS, buffer: false },
-    ...{ stdin: 'ignore', stderr: 'ignore' },
-  });
   let commit = '';
   try {
-    for await (const line of log) {
+    for await (const line of gitLines(directory, logArguments(head), LOOK)) {
       if (line.startsWith('commit ')) commit = line.slice('commit '.length);
       else if (files.has(line) && !commits.has(line)) commits.set(line, commit);
       if (commits.size === files.size) break;
@@ -148,8 +143,8 @@ async function readStraightLine(
   to: string,
 ): Promise<Map<string, string> | undefined> {
   const [parents, text] = await Promise.all([
-    git(directory, ['rev-list', '--parents', '--max-count=1000', `${from}..${to}`]),
-    git(directory, logArguments(`${from}..${to}`)),
+    git(directory, ['rev-list', '--parents', '--max-count=1000', `${from}..${to}`], LOOK),
+    git(directory, logArguments(`${from}..${to}`), LOOK),
   ]);
   // Newest first: each commit has one parent, the next line's, and the last one's is where we come from.
   const line = parents.split('\n').filter((each) => each !== '');
@@ -174,9 +169,4 @@ function logArguments(range: string): string[] {
     ...['-c', 'core.quotePath=false', 'log', '--format=commit %H', '--name-only'],
     ...['--relative', '--no-renames', '--diff-filter=d', range, '--', 'policies'],
   ];
-}
-
-async function git(directory: string, args: readonly string[]): Promise<string> {
-  const options = { cwd: directory, timeout: TIMEOUT_MS, stripFinalNewline: false } as const;
-  return (await execa('git', args, { ...options, stdin: 'ignore' })).stdout;
 }

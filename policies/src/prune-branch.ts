@@ -1,10 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
+import { askGit, GitError, git } from '@dotline/platform-process/git';
 import { BranchError } from './branch-error.js';
 
-const TIMEOUT_MS = 60_000;
 const NO_COMMIT = '0'.repeat(40);
 
 /** A commit to be made on a new branch. */
@@ -19,10 +18,10 @@ export interface BranchCommit {
 
 /** @throws BranchError when the name cannot be that of a new branch */
 export async function checkNewBranch(directory: string, branch: string): Promise<void> {
-  const named = await git(directory, ['check-ref-format', '--branch', branch]);
-  if (named.failed) throw new BranchError(`${branch} is no name of a branch`);
-  const found = await git(directory, ['rev-parse', '--verify', '--quiet', `refs/heads/${branch}`]);
-  if (!found.failed) {
+  const named = await askGit(directory, ['check-ref-format', '--branch', branch]);
+  if (named === undefined) throw new BranchError(`${branch} is no name of a branch`);
+  const ref = `refs/heads/${branch}`;
+  if ((await askGit(directory, ['rev-parse', '--verify', '--quiet', ref])) !== undefined) {
     throw new BranchError(`there is a branch ${branch} already: delete it, or name another`);
   }
 }
@@ -41,9 +40,12 @@ export async function commitOnBranch(
   const folder = await mkdtemp(join(tmpdir(), 'dotline-index-'));
   const env = { GIT_INDEX_FILE: join(folder, 'index') };
   const run = async (args: readonly string[], input = ''): Promise<string> => {
-    const { failed, stdout, stderr } = await git(directory, args, { env, input });
-    if (failed) throw new BranchError(`git ${args[0]}: ${stderr.trim()}`);
-    return stdout.trim();
+    try {
+      return (await git(directory, args, { env, input })).trim();
+    } catch (error) {
+      if (!(error instanceof GitError)) throw error;
+      throw new BranchError(`git ${args[0]}: ${error.stderr.trim() || error.message}`);
+    }
   };
   try {
     const prefix = await run(['rev-parse', '--show-prefix']);
@@ -68,18 +70,4 @@ export async function commitOnBranch(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function git(
-  directory: string,
-  args: readonly string[],
-  options: { readonly env?: Record<string, string>; readonly input?: string } = {},
-) {
-  return execa('git', args, {
-    ...options,
-    cwd: directory,
-    timeout: TIMEOUT_MS,
-    reject: false,
-    stripFinalNewline: false,
-  });
 }

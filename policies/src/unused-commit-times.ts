@@ -1,5 +1,5 @@
 import type { Witness } from '@dotline/model/edge';
-import { execa } from 'execa';
+import { askGit } from '@dotline/platform-process/git';
 import type { PolicyRelations } from './relations.js';
 
 const TIMEOUT_MS = 10_000;
@@ -15,20 +15,11 @@ export async function commitTimes(
   const commitOf = ({ witness }: { readonly witness: Witness }) => witness.commit ?? [];
   const commits = new Set([...needs, ...grants].flatMap(commitOf));
   if (commits.size === 0) return new Map();
-  const { failed, stdout } = await execa(
-    'git',
-    ['log', '--no-walk=unsorted', '--ignore-missing', '--format=%H %ct', '--stdin'],
-    {
-      cwd: directory,
-      input: [...commits].join('\n'),
-      reject: false,
-      timeout: TIMEOUT_MS,
-      stderr: 'ignore',
-    },
-  );
-  if (failed) return new Map();
+  const log = ['log', '--no-walk=unsorted', '--ignore-missing', '--format=%H %ct', '--stdin'];
+  const options = { input: [...commits].join('\n'), timeoutMs: TIMEOUT_MS };
+  const output = (await askGit(directory, log, options)) ?? '';
   return new Map(
-    stdout
+    output
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => line.split(' '))
