@@ -10,7 +10,7 @@ import { ExitCode } from './exit-code.js';
 import { type HookOptions, openHook, pageAddress } from './git-hook.js';
 import { opaBinary } from './opa-binary.js';
 import { readApi } from './page-server-client.js';
-import { counted } from './policy-diff-words.js';
+import { passedTests } from './passed-tests.js';
 import { verdictLines } from './push-report.js';
 import { isAbsence, lookAtTraffic } from './traffic-look.js';
 
@@ -37,11 +37,10 @@ export async function preReceive(options: HookOptions): Promise<ExitCode> {
   if (verdicts.some(({ isLive: live, checked }) => live || checked !== undefined)) {
     // Since the process began.
     const seconds = (performance.now() / 1000).toFixed(1);
-    const tests = verdicts.reduce(
-      (sum, { checked }) => sum + (checked?.report.testsPassed ?? 0),
-      0,
-    );
-    const passed = tests === 0 ? '' : `, ${counted(tests, 'test', 'tests')} passed`;
+    const reports = verdicts
+      .flatMap(({ checked }) => checked?.report ?? [])
+      .filter(({ testsPassed }) => testsPassed > 0);
+    const passed = reports.length === 0 ? '' : `, ${passedTests(reports)}`;
     console.log(`${isTaken ? 'checked' : 'refused'} in ${seconds} s${passed}; pushed by ${pusher}`);
   }
   return isTaken ? ExitCode.ok : ExitCode.no;

@@ -26,6 +26,7 @@ function reportOf(remarks: readonly PolicyRemark[]): PolicyReport {
     errors: remarks.filter(({ severity }) => severity === 'error').length,
     warnings: remarks.filter(({ severity }) => severity === 'warning').length,
     testsPassed: 7,
+    testsKept: 5,
     coverage: [{ team: 'rides', coveredLines: 3, lines: 4, uncovered: [] }],
   };
 }
@@ -56,6 +57,8 @@ describe('dotline policy check', () => {
     const { text } = policyCheckAnswer(reportOf([error, warning]), options);
     expect(text).toContain('policies/teams/rides/a.rego:3:9: error: undefined function x');
     expect(text).toMatch(/rides +3 of 4 +75 %/);
-    expect(text).toContain('1 error, 1 warning, 7 tests passed');
+    expect(text).toContain(
+      '1 error, 1 warning, 7 tests passed, 5 of them earlier on the same files',
+    );
   });
 });

@@ -4,6 +4,7 @@ import colours from 'picocolors';
 import type { Answer } from './commands.js';
 import { ExitCode } from './exit-code.js';
 import { percent, table } from './format.js';
+import { passedTests } from './passed-tests.js';
 
 interface Options {
   readonly mesh: string;
@@ -23,7 +24,8 @@ export function policyCheckAnswer(report: PolicyReport, options: Options): Answe
   };
 }
 
-function personText({ remarks, errors, warnings, testsPassed, coverage }: PolicyReport): string {
+function personText(report: PolicyReport): string {
+  const { remarks, errors, warnings, coverage } = report;
   const rows = coverage.map(({ team, coveredLines, lines }) => [
     team,
     `${coveredLines} of ${lines}`,
@@ -32,7 +34,7 @@ function personText({ remarks, errors, warnings, testsPassed, coverage }: Policy
   return [
     ...remarks.map((remark) => colourOf(remark)(lineOf(remark, remark.file))),
     ...(rows.length === 0 ? [] : [table(['tests of', 'lines evaluated', 'coverage'], rows)]),
-    `${count(errors, 'error')}, ${count(warnings, 'warning')}, ${count(testsPassed, 'test')} passed`,
+    `${count(errors, 'error')}, ${count(warnings, 'warning')}, ${passedTests([report])}`,
   ].join('\n');
 }
 

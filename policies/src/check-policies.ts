@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { loadMesh } from '@dotline/model/load-mesh';
 import type { Mesh } from '@dotline/model/mesh';
 import { MeshError, type Problem } from '@dotline/model/mesh-error';
@@ -40,6 +40,8 @@ export interface PolicyReport {
   readonly errors: number;
   readonly warnings: number;
   readonly testsPassed: number;
+  /** How many of them passed earlier, on the same files and catalog, and were not run again. */
+  readonly testsKept: number;
   /** Sorted by team. */
   readonly coverage: readonly RuleCoverage[];
 }
@@ -74,7 +76,10 @@ export async function checkPolicies(
   const folder = platformDirectory === undefined ? {} : { platformDirectory };
   const [compiled, tests, { teams, platform }] = await Promise.all([
     problemsOrResult(compile(mesh.result, options)),
-    testPolicies(mesh.result, { opaPath, coverage: coverageOf, ...folder }),
+    testPolicies(mesh.result, {
+      ...{ opaPath, coverage: coverageOf, ...folder },
+      cacheDirectory: join(options.cacheDirectory, 'tests'),
+    }),
     readPolicyUnits(mesh.result, platformDirectory),
   ]);
   const remarks =
@@ -210,6 +215,7 @@ function reportOf(
     errors: sorted.filter(({ severity }) => severity === 'error').length,
     warnings: sorted.filter(({ severity }) => severity === 'warning').length,
     testsPassed: tests?.results.filter(({ outcome }) => outcome === 'passed').length ?? 0,
+    testsKept: tests?.kept ?? 0,
     coverage: tests?.coverage ?? [],
   };
 }

@@ -1,4 +1,6 @@
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { formatProblem } from '@dotline/model/mesh-error';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { meshOf, POLICIES, writeFolder } from './mesh-fixture.js';
@@ -92,5 +94,36 @@ test_pricing_is_invisible if not data.mesh.teams.pricing
 `,
     });
     expect((await testPolicies(mesh, tools)).passed).toBe(true);
+  });
+
+  it('runs only what has other files, another catalog or looks at the time, and what failed', async () => {
+    const file = 'policies/teams/rides/rides_test.rego';
+    const test = (condition: string) =>
+      `package mesh.teams.rides_test\n\ntest_it if ${condition}\n`;
+    const { mesh, tools } = await prepare({ [file]: test('true') });
+    const cacheDirectory = await mkdtemp(join(tmpdir(), 'test-runs-'));
+    folders.push(cacheDirectory);
+    const run = async (measured = '', of = mesh) => {
+      const coverage = (owner: string) => owner === measured;
+      return testPolicies(of, { ...tools, cacheDirectory, coverage });
+    };
+    const first = await run();
+    expect(first).toMatchObject({ passed: true, kept: 0 });
+    const all = first.results.length;
+    expect(await run()).toEqual({ ...first, kept: all });
+    // Its coverage was not measured before, and is now.
+    expect(await run('rides')).toMatchObject({ kept: all - 1, coverage: [{ team: 'rides' }] });
+    expect(await run('rides')).toMatchObject({ kept: all, coverage: [{ team: 'rides' }] });
+    expect(await run()).toMatchObject({ kept: all, coverage: [] });
+    for (const [condition, passed] of [
+      ['time.now_ns() > 0', true],
+      ['false', false],
+    ] as const) {
+      await writeFile(join(mesh.directory, file), test(condition));
+      await run();
+      expect(await run()).toMatchObject({ passed, kept: all - 1 });
+    }
+    const services = mesh.services.map((each) => ({ ...each, tier: 'best-effort' as const }));
+    expect((await run('', { ...mesh, services })).kept).toBe(0);
   });
 });

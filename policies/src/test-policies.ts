@@ -10,6 +10,7 @@ import { type PolicyUnit, readPolicyUnits } from './policy-unit.js';
 import { compareText } from './relations.js';
 import { type RuleCoverage, readCoverage } from './rule-coverage.js';
 import { inScratchFolder } from './scratch-folder.js';
+import { type HeldRun, TestCache, testKey } from './test-cache.js';
 
 /** One `test_…` or `todo_test_…` rule. */
 export interface PolicyTestResult {
@@ -36,6 +37,8 @@ export interface PolicyTestRun {
   readonly untested: readonly string[];
   /** Of every owner whose tests all pass, sorted by team. Empty unless it was asked for. */
   readonly coverage: readonly RuleCoverage[];
+  /** How many tests passed in an earlier run on the same files, and were not run again. */
+  readonly kept: number;
   /** No problem, and no test failed or errored. */
   readonly passed: boolean;
 }
@@ -45,6 +48,8 @@ export interface PolicyTestOptions {
   readonly opaPath: string;
   /** Of which owners to measure how much of their rules the tests evaluate, which takes a second run. */
   readonly coverage?: (owner: string) => boolean;
+  /** Folder of earlier runs, of which one on the same files and catalog is as good as a new one. */
+  readonly cacheDirectory?: string;
   /** As in `PolicyCompilerOptions`. */
   readonly platformDirectory?: string;
 }
@@ -70,8 +75,19 @@ export async function testPolicies(mesh: Mesh, options: PolicyTestOptions): Prom
   const { teams, platform, problems } = await readPolicyUnits(mesh, options.platformDirectory);
   const units = [...teams, platform];
   const catalog = JSON.stringify({ catalog: catalogOf(mesh) });
+  const cache =
+    options.cacheDirectory === undefined ? undefined : new TestCache(options.cacheDirectory);
   const runs = await Promise.all(
-    units.map((unit) => testUnit(opa, unit, catalog, options.coverage?.(unit.owner) === true)),
+    units.map(async (unit): Promise<UnitRun> => {
+      const withCoverage = options.coverage?.(unit.owner) === true;
+      const key = cache && testKey(opa.version, unit, catalog);
+      const known = key && (await cache.find(key));
+      if (known && !(withCoverage && known.coverage === undefined)) return keptRun(known);
+      const run = await testUnit(opa, unit, catalog, withCoverage);
+      const held = heldRun(run);
+      if (key && held !== undefined) await cache.store(key, held);
+      return run;
+    }),
   );
   const results = runs.flatMap((run) => run.results);
   results.sort((a, b) => compareText(a.file, b.file) || a.line - b.line);
@@ -81,9 +97,35 @@ export async function testPolicies(mesh: Mesh, options: PolicyTestOptions): Prom
     results,
     problems: sortProblems(problems),
     untested: untested.map((unit) => unit.owner).sort(),
-    coverage: runs.flatMap((run) => run.coverage ?? []).sort((a, b) => compareText(a.team, b.team)),
+    coverage: runs
+      .flatMap((run) => run.coverage ?? [])
+      .filter(({ team }) => options.coverage?.(team) === true)
+      .sort((a, b) => compareText(a.team, b.team)),
+    kept: runs.reduce((sum, run) => sum + (run.kept ? run.results.filter(hasPassed).length : 0), 0),
     passed: problems.length === 0 && results.every(hasHeld),
   };
+}
+
+interface UnitRun {
+  readonly results: readonly PolicyTestResult[];
+  readonly problems: readonly Problem[];
+  readonly coverage?: RuleCoverage;
+  /** Of an earlier run. */
+  readonly kept?: true;
+}
+
+function keptRun({ results, coverage }: HeldRun): UnitRun {
+  return { results, problems: [], kept: true, ...(coverage === undefined ? {} : { coverage }) };
+}
+
+/** A run that may be kept: it has tests, and each of them held. */
+function heldRun({ results, problems, coverage }: UnitRun): HeldRun | undefined {
+  const held = results.flatMap(({ outcome, ...rest }) =>
+    outcome === 'passed' || outcome === 'skipped' ? [{ ...rest, outcome }] : [],
+  );
+  if (held.length === 0 || held.length < results.length || problems.length > 0) return undefined;
+  if (coverage === undefined) return { results: held };
+  return { results: held, coverage: { ...coverage, uncovered: [...coverage.uncovered] } };
 }
 
 async function testUnit(
@@ -91,7 +133,7 @@ async function testUnit(
   unit: PolicyUnit,
   catalog: string,
   withCoverage: boolean,
-): Promise<{ results: PolicyTestResult[]; problems: Problem[]; coverage?: RuleCoverage }> {
+): Promise<UnitRun> {
   if (unit.tests.length === 0) return { results: [], problems: [] };
   const files = [...unit.sources, ...unit.tests];
   const data = { file: join('data', 'catalog.json'), text: catalog };
@@ -117,6 +159,10 @@ async function testUnit(
     }
     return { results, problems: [], coverage: readCoverage(opa, unit, measured.stdout) };
   });
+}
+
+function hasPassed({ outcome }: PolicyTestResult): boolean {
+  return outcome === 'passed';
 }
 
 function hasHeld({ outcome }: PolicyTestResult): boolean {

@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { sha256 } from './build-cache.js';
+import type { PolicyUnit } from './policy-unit.js';
+
+/** Raised whenever a run would be stored in another form. */
+const FORMAT = 1;
+const RUNS_MAX = 2_000;
+const RUNS_KEPT = 1_500;
+/** An entry's age is renewed only when it is so old. */
+const RENEWED_AFTER_MS = 3_600_000;
+
+/**
+ * Parts of the names of what OPA answers differently from time to time; see `nondeterministic` in
+ * https://www.openpolicyagent.org/docs/policy-reference#built-in-functions. Whoever writes such a word for
+ * anything else has his tests run each time.
+ */
+const OF_THE_MOMENT =
+  /\b(now_ns|intn|rfc4122|send|lookup_ip_addr|runtime|decode_verify|encode_sign\w*|parse_and_verify\w*)\b/;
+
+/** A run of one owner's tests in which all held. */
+const Run = z.object({
+  results: z.array(
+    z.object({
+      team: z.string(),
+      package: z.string(),
+      name: z.string(),
+      file: z.string(),
+      line: z.number(),
+      outcome: z.enum(['passed', 'skipped']),
+      durationMs: z.number(),
+    }),
+  ),
+  coverage: z
+    .object({
+      team: z.string(),
+      coveredLines: z.number(),
+      lines: z.number(),
+      uncovered: z.array(z.object({ file: z.string(), line: z.number() })),
+    })
+    .exactOptional(),
+});
+export type HeldRun = z.infer<typeof Run>;
+
+/**
+ * Names all that a run depends on: format, OPA, the owner's files, and the catalog. Platform rules are not
+ * among it, as tests of a team see none. `undefined` when it depends on more, such as the time.
+ * @param catalog as the tests see it
+ */
+export function testKey(
+  opaVersion: string,
+  { owner, sources, tests }: PolicyUnit,
+  catalog: string,
+): string | undefined {
+  const files = [...sources, ...tests].map(({ file, text }) => [file, text]);
+  if (files.some(([, text = '']) => OF_THE_MOMENT.test(text))) return undefined;
+  return sha256(JSON.stringify([FORMAT, opaVersion, owner, files, sha256(catalog)]));
+}
+
+/**
+ * Runs in which every test held, on disk; one that failed is run again, since a person waits for it. Shared by
+ * processes: files appear by rename, complete. Past two thousand those go that were not used for the longest time.
+ */
+export class TestCache {
+  constructor(readonly directory: string) {}
+
+  async find(key: string): Promise<HeldRun | undefined> {
+    try {
+      const path = this.#path(key);
+      const run = Run.parse(JSON.parse(await readFile(path, 'utf8')));
+      const { mtimeMs } = await stat(path);
+      if (Date.now() - mtimeMs > RENEWED_AFTER_MS) await utimes(path, new Date(), new Date());
+      return run;
+    } catch {
+      // Absent, being pruned or damaged: all mean "run it again".
+      return undefined;
+    }
+  }
+
+  /** That a run cannot be kept costs time and nothing else. */
+  async store(key: string, run: HeldRun): Promise<void> {
+    const unfinished = join(this.directory, `${key}.${process.pid}.${randomUUID()}`);
+    try {
+      await mkdir(this.directory, { recursive: true });
+      await writeFile(unfinished, JSON.stringify(run));
+      await rename(unfinished, this.#path(key));
+      await this.#prune();
+    } catch {
+      await rm(unfinished, { force: true });
+    }
+  }
+
+  #path(key: string): string {
+    return join(this.directory, `${key}.json`);
+  }
+
+  async #prune(): Promise<void> {
+    const names = await readdir(this.directory);
+    if (names.length <= RUNS_MAX) return;
+    const runs = await Promise.all(
+      names.map(async (name) => {
+        const path = join(this.directory, name);
+        const found = await stat(path).catch(() => undefined);
+        return { path, modifiedMs: found?.mtimeMs ?? 0 };
+      }),
+    );
+    runs.sort((a, b) => b.modifiedMs - a.modifiedMs);
+    for (const { path } of runs.slice(RUNS_KEPT)) await rm(path, { force: true });
+  }
+}
