@@ -28,6 +28,11 @@ request_rules contains {"operation": "greeter.greet"}
 # title: Visitors are greeted
 allow_request if input.parameters.name == "visitor"
 `;
+const RENAME_GRANT =
+  '\ngrants contains {"operation": "greeter.rename", "caller": {"team": "guests"}}\n';
+const RENAME_NEED = '\nneeds contains {"service": "visitor", "operation": "greeter.rename"}\n';
+/** A valid path of which Envoy will not make a matcher. */
+const UNUSABLE_PATH = `/v1/${Array.from({ length: 1_000 }, (_, index) => `{p${index}}`).join('/')}`;
 const run = promisify(execFile);
 
 let mesh: string;
@@ -269,15 +274,53 @@ describe('the hello mesh', () => {
     }
   }, 90_000);
 
-  it('names revision, team and rule of what an Envoy refuses, and the rest goes on', async () => {
+  it('goes back by itself from what an Envoy refuses, and says why to whoever asks', async () => {
     const before = await liveRevision();
     const service = await readFile(join(mesh, GREETER), 'utf8');
-    // A valid path of which Envoy will not make a matcher.
-    const parameters = Array.from({ length: 1_000 }, (_, index) => `{p${index}}`).join('/');
-    await writeFile(
-      join(mesh, GREETER),
-      service.replace('/v1/greetings/{name}', `/v1/${parameters}`),
+    await writeFile(join(mesh, GREETER), service.replace('/v1/greetings/{name}', UNUSABLE_PATH));
+    try {
+      await eventually(
+        async () => (await api<StatusView>('/api/status')).rollout?.state === 'rolled-back',
+      );
+      const refused = (await api<StatusView>('/api/status')).rollout?.revision ?? '';
+      const reason = new RegExp(
+        `revision ${refused} was rolled back to ${before} \\d+\\w+ ago:\n  the sidecar of greeter-1 rejected .*, which comes from ${HOSTS}:5 of team hosts: `,
+      );
+      for (const question of [
+        ['wait', refused],
+        ['wait', 'live'],
+        ['status'],
+        ['rollout', 'status'],
+      ]) {
+        expect(await dotline(...question)).toMatchObject({
+          code: 1,
+          stdout: expect.stringMatching(reason),
+        });
+      }
+      await page.locator('.banner.danger', { hasText: `${HOSTS}:5 of team hosts` }).waitFor();
+      const log = (await dotline('audit', 'log')).stdout;
+      expect(log).toMatch(/control plane +revision-rolled-back .*greeter-1 rejected/);
+      expect(await liveRevision()).toBe(before);
+    } finally {
+      await writeFile(join(mesh, GREETER), service);
+    }
+    await eventually(async () => (await dotline('wait', 'live', '--for', '1s')).code === 0);
+  }, 90_000);
+
+  it('names revision, team and rule of what an Envoy refuses of a removal, which stays', async () => {
+    const before = await liveRevision();
+    const service = await readFile(join(mesh, GREETER), 'utf8');
+    const [guests, hosts] = await Promise.all(
+      [GUESTS, HOSTS].map((file) => readFile(join(mesh, file), 'utf8')),
     );
+    await writeFile(join(mesh, HOSTS), `${hosts}${RENAME_GRANT}`);
+    await writeFile(join(mesh, GUESTS), `${guests}${RENAME_NEED}`);
+    await eventually(async () =>
+      (await api<EdgeView[]>('/api/edges')).some(({ operations }) => operations.length === 2),
+    );
+    expect(await dotline('wait', 'live', '--for', '30s')).toMatchObject({ code: 0 });
+    await writeFile(join(mesh, GREETER), service.replace('/v1/greetings/{name}', UNUSABLE_PATH));
+    await writeFile(join(mesh, GUESTS), guests ?? '');
     const banner = page.locator('.banner.danger');
     try {
       // The callee is to let in the new path first, so a caller may never hear of it.
@@ -311,6 +354,7 @@ describe('the hello mesh', () => {
       expect(traffic?.requestsPerSecond).toBeGreaterThan(0);
     } finally {
       await writeFile(join(mesh, GREETER), service);
+      await writeFile(join(mesh, HOSTS), hosts ?? '');
     }
     await eventually(async () => (await liveRevision()) === before);
     expect(await dotline('wait', 'live', '--for', '30s')).toMatchObject({ code: 0 });

@@ -3,7 +3,7 @@ import { formatProblem } from '@dotline/model/mesh-error';
 import type { EnforcementView } from '@dotline/topology-ui/api';
 import { ApiError, UnavailableError } from './page-server-client.js';
 import { readEnforcement } from './read-enforcement.js';
-import { lagLines } from './wait.js';
+import { lagLines, rolledBackLines } from './wait.js';
 
 /** How often the pusher is told how far it is. */
 const TOLD_EVERY_MS = 2_000;
@@ -59,10 +59,7 @@ export async function tellEnforcement(
       return false;
     }
     if (state === 'rolled-back') {
-      const reasons = rollout?.reasons ?? [];
-      print(
-        `error: revision ${revision} went back by itself, ${live} is live: ${reasons.join('; ')}`,
-      );
+      for (const line of rolledBackLines(view)) print(`error: ${line.trim()}`);
       return false;
     }
     const isRefused =

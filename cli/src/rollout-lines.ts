@@ -4,7 +4,7 @@ import { age } from './duration.js';
 
 /** Where a rollout is, since when, and why it did not go on. */
 export function rolloutLines(rollout: RolloutView, nowMs: number): string[] {
-  const { revision, baseline, state, wave, sinceMs, order, reasons } = rollout;
+  const { revision, baseline, state, wave, waves, sinceMs, order, reasons } = rollout;
   const because = reasons.map((reason) => colours.red(`  ${reason}`));
   const ago = `${age(sinceMs, nowMs)} ago`;
   switch (state) {
@@ -19,13 +19,11 @@ export function rolloutLines(rollout: RolloutView, nowMs: number): string[] {
       ];
     }
     case 'done':
-      return [
-        `the rollout of revision ${revision} has passed all its waves (${rollout.waves.join(', ')})`,
-      ];
+      return [`the rollout of revision ${revision} has passed all its waves (${waves.join(', ')})`];
     case 'rolled-back':
       return [
         colours.red(
-          `revision ${revision} was rolled back to ${baseline} ${ago}, from wave ${wave}:`,
+          `revision ${revision} was rolled back to ${baseline} ${ago}${waves.length > 1 ? `, from wave ${wave}` : ''}:`,
         ),
         ...because,
         'The mesh directory is held back until it changes; dotline rollback --release tries it again.',
@@ -35,8 +33,6 @@ export function rolloutLines(rollout: RolloutView, nowMs: number): string[] {
         colours.yellow(`revision ${revision} went back to ${baseline} ${ago}, from wave ${wave}:`),
         ...because,
       ];
-    case 'stopped':
-      return [colours.red(`the rollout of revision ${revision} was stopped ${ago}:`), ...because];
   }
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatProblem } from '@dotline/model/mesh-error';
 import type { EnforcementView, LaggingSidecar, StatusView } from '@dotline/topology-ui/api';
 import colours from 'picocolors';
-import { rollbackText } from './audit-text.js';
+import { actorText, rollbackText } from './audit-text.js';
 import type { Answer } from './commands.js';
 import { age } from './duration.js';
 import { ExitCode } from './exit-code.js';
@@ -20,7 +20,7 @@ const PASSING_MS = 5_000;
 
 /**
  * `dotline wait`: 0 as soon as every sidecar that the revision touches holds it, 1 when some do not
- * after the time, or when another revision has taken its place, or when it went back by itself: with the reason.
+ * after the time, or when another revision has taken its place, or when it was rolled back: with the reason.
  * @throws UnavailableError when no page server answers for five seconds at first
  */
 export async function waitAnswer(address: string, name: string, forMs: number): Promise<Answer> {
@@ -86,9 +86,7 @@ function lines(view: EnforcementView, name: string, tookMs: number): string[] {
         ),
       ];
     case 'rolled-back':
-      return rollout === null
-        ? [colours.red(`revision ${revision} was rolled back by itself; ${live} is live`)]
-        : rolloutLines(rollout, Date.now());
+      return rolledBackLines(view);
     case 'unknown':
       return [
         colours.yellow(
@@ -106,6 +104,22 @@ function lines(view: EnforcementView, name: string, tookMs: number): string[] {
   }
 }
 
+/** When a revision was rolled back, by whom and why. */
+export function rolledBackLines({ revision, live, rollout, rollback }: EnforcementView): string[] {
+  const now = Date.now();
+  if (rollout !== null) return rolloutLines(rollout, now);
+  if (rollback === null) return [colours.red(`revision ${revision} was rolled back`)];
+  const { from, to, by, reason, atMs } = rollback;
+  const together = from === revision ? '' : ` together with ${from}, which came after it,`;
+  const because = reason === '' ? '' : `: ${reason}`;
+  return [
+    colours.red(
+      `revision ${revision} was rolled back${together} to ${to} ${age(atMs, now)} ago (${new Date(atMs).toISOString()}) by ${actorText(by)}${because}`,
+    ),
+    ...(live === to ? [] : [`${live} is live now`]),
+  ];
+}
+
 /** Why a sidecar lags, for a person. */
 export function lagLines(sidecar: LaggingSidecar): string[] {
   const { instance, reason, typeUrl, sinceMs, rejection } = sidecar;
@@ -119,8 +133,7 @@ export function lagLines(sidecar: LaggingSidecar): string[] {
     rejected: 'refused',
     unanswered: `${type}not answered${since}`,
     'not-sent': `${type}not sent yet`,
-    'held-back':
-      'holds all that it was given; the rollout has not come to it, or was stopped by one that refused its part',
+    'held-back': 'holds all that it was given; the rollout has not come to it',
   }[reason];
   return [colours.yellow(`  ${instance}: ${why}`)];
 }

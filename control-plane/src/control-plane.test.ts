@@ -25,6 +25,7 @@ import { readMeshProblems } from './mesh-error-store.js';
 import { compareProxy } from './proxy-diff/compare-proxy.js';
 import { HeldConfigReader } from './proxy-diff/held-config.js';
 import { readLiveRevision, readRollouts } from './revision-store.js';
+import { readLastRollout } from './rollout-store.js';
 import { type Rejection, readSidecars } from './sidecar-store.js';
 import { eventually } from './testing/eventually.js';
 import { type Answer, TestControlPlane } from './testing/test-control-plane.js';
@@ -228,22 +229,34 @@ describe('sidecars', () => {
     expect(wrong).toMatchObject({ status: 400, body: expect.stringContaining('edges.0.') });
   });
 
-  it('that reject a resource keep the old one, and the rule it comes from is named', async () => {
+  it('that reject a resource have the mesh go back by itself, and the rule it comes from is named', async () => {
+    await enforced();
+    const before = await readLiveRevision(pool);
     const parameters = Array.from({ length: 1_000 }, (_, index) => `{p${index}}`).join('/');
     await mesh.save(GREETER, greeterWith(`/v1/${parameters}`));
-    const rejected = await eventually('a rejection', async () => {
-      const [first] = await rejections();
-      return first;
+    const back = await eventually('the revision before', async () => {
+      const live = await readLiveRevision(pool);
+      return live?.rollback?.actor.kind === 'control-plane' ? live : undefined;
     });
-    expect(rejected.rules[0]).toMatchObject({ edge: 'visitor->greeter' });
-    expect(rejected.rules[0]?.file).toMatch(/^policies\/teams\/.*\.rego$/);
-    expect(rejected.rules[0]?.line).toBe(3);
-    expect(controlPlane.output).toMatch(/rejected .*, which comes from policies/);
+    expect(back.revision.id).toBe(before?.revision.id);
+    expect(back.rollback?.reason).toMatch(
+      /^the sidecar of (greeter|visitor)-1 rejected .*, which comes from policies\/teams\/\w+\/\w+\.rego:3 of team/,
+    );
+    await eventually('the end of its rollout', async () => {
+      const last = await readLastRollout(pool);
+      return last?.state === 'rolled-back' && last.revisionId === back.rollback?.fromId
+        ? true
+        : undefined;
+    });
+    const actions = (await readLatestAudit(pool, 4)).map(({ action }) => action);
+    expect(actions).toEqual(expect.arrayContaining(['revision-rolled-back', 'rollout-stopped']));
+    await eventually('no rejection', async () =>
+      (await rejections()).length === 0 ? true : undefined,
+    );
     expect((await visitor.call('greeter', '/v1/greetings/you')).status).toBe(200);
 
     await mesh.save(GREETER, greeterWith('/v1/greetings/{name}'));
     await enforced();
-    expect(await rejections()).toEqual([]);
   });
 });
 

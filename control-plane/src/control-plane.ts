@@ -109,6 +109,12 @@ export class ControlPlane {
       serviceOf: (nodeId) => this.#registry.get(nodeId)?.instance.service,
       rollBack: (target, order) => this.#live.rollBack(target, order),
       metrics: this.#metrics,
+      nodesOf: (services) =>
+        this.#registry.list().flatMap(({ instance: { id, service } }) => {
+          return services === 'all' || services.has(service) ? [id] : [];
+        }),
+      settled: (nodeIds, waitMs) => this.#board.settled(nodeIds, waitMs),
+      brings: (...asked) => this.#fleet.brings(...asked),
       log,
     });
     this.#fleet = new Fleet({

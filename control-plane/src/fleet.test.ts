@@ -5,9 +5,10 @@ import { RolloutPolicy } from '@dotline/model/rollout-policy';
 import { describe, expect, it } from '@jest/globals';
 import { SnapshotCache, TypeUrl } from 'envoy-control-plane-ts';
 import { pino } from 'pino';
-import { Fleet, type StepOutcome } from './fleet.js';
+import { Fleet } from './fleet.js';
 import type { RolloutCause } from './rollout-failure.js';
 import { planRun } from './rollout-run.js';
+import type { StepOutcome } from './step-outcome.js';
 import { testEdge, testInstance, testMesh } from './testing/test-revision.js';
 
 const AB = testEdge('a', 'b', ['read']);
@@ -63,23 +64,36 @@ describe('a fleet', () => {
     expect(fleet.placedRevision).toBe('other');
   });
 
-  it('stops a rollout that only adds when a sidecar rejects its part', async () => {
+  it('goes back when a sidecar rejects its part of what only adds', async () => {
     const { fleet, changes } = makeFleet(() => 'rejected');
     await fleet.setRevision(revision([]));
     changes.length = 0;
     await fleet.setRevision(revision([AB]));
-    expect(changes.map(({ node }) => node)).toEqual(['b-1', 'b-2', 'settled']);
-    expect(fleet.placedRevision).toBeUndefined();
-    // The next revision goes on from there.
-    await fleet.setRevision(revision([]));
+    expect(changes.map(({ node }) => node)).toEqual([
+      ...['b-1', 'b-2', 'settled', 'b-1', 'b-2', 'settled', 'ended: rejected'],
+    ]);
     expect(fleet.placedRevision).toBe(revision([]).id);
   });
 
-  it('never stops a rollout that takes something away', async () => {
+  it('never goes back from what takes something away, nor from what it went back to', async () => {
     const { fleet } = makeFleet(() => 'rejected');
     await fleet.setRevision(revision([AB]));
     await fleet.setRevision(revision([CB]));
     expect(fleet.placedRevision).toBe(revision([CB]).id);
+    await fleet.setRevision(revision([AB, CB]), { atOnce: true });
+    expect(fleet.placedRevision).toBe(revision([AB, CB]).id);
+  });
+
+  it('knows which resources a revision brings to a sidecar', async () => {
+    const { fleet, cache } = makeFleet();
+    const [before, after] = [revision([AB]), revision([AB, CB])];
+    await fleet.setRevision(after);
+    const brings = (node: string, typeUrl: TypeUrl, name: string) => {
+      const version = cache.get(node, typeUrl)?.resources.get(name)?.version ?? '';
+      return fleet.brings({ before }, node, { typeUrl, name, version, detail: '', atMs: 0 });
+    };
+    expect(brings('c-1', TypeUrl.Cluster, 'b')).toBe(true);
+    expect(brings('a-1', TypeUrl.Cluster, 'b')).toBe(false);
   });
 
   it('tells callers of new, gone and no longer ready instances, and nobody else', async () => {
@@ -197,6 +211,10 @@ async function watched(changes: readonly Change[], times: number): Promise<void>
   }
 }
 
+const REJECTION: RolloutCause = {
+  ...{ kind: 'rejected', instance: 'b-1', resource: 'inbound', detail: 'too large', rules: [] },
+};
+
 interface Change {
   readonly node: string;
   readonly types: readonly string[];
@@ -248,10 +266,11 @@ function makeFleet(
         await Promise.race([released, interrupted]);
         return [];
       },
-      rejected: () => [],
+      rejected: () => (outcome() === 'rejected' ? [REJECTION] : []),
       ended: async ({ waves }, failure) => {
         const [cause] = failure?.causes ?? [];
-        if (waves.length > 1) note(cause === undefined ? 'ended' : `ended: ${cause.kind}`);
+        if (waves.length > 1 || cause !== undefined)
+          note(cause === undefined ? 'ended' : `ended: ${cause.kind}`);
       },
     },
     placed: () => undefined,

@@ -31,7 +31,9 @@ import {
   type RolloutPoint,
   type RolloutRun,
 } from './rollout-run.js';
+import type { RejectedResource } from './sidecar-state.js';
 import { SingleFlight } from './single-flight.js';
+import type { StepOutcome } from './step-outcome.js';
 
 /** How long callers wait for their callees' acknowledgement, or the reverse; then they go on. */
 const STEP_WAIT_MS = 200;
@@ -39,9 +41,6 @@ const STEP_WAIT_MS = 200;
 const WAVE_STEP_WAIT_MS = 5_000;
 /** After a restart sidecars come back within seconds; those that are not there know nothing of a step. */
 const RECONNECT_WAIT_MS = 10_000;
-
-/** What came of a step: `rejected` when a sidecar refused a resource that the step gave it. */
-export type StepOutcome = 'held' | 'late' | 'rejected';
 
 /** Who follows rollouts, and says whether one in waves may go on. */
 export interface RolloutConductor {
@@ -51,7 +50,7 @@ export interface RolloutConductor {
   watch(point: RolloutPoint, signal: AbortSignal): Promise<readonly RolloutCause[]>;
   /** What sidecars have rejected since a moment, the latest first. */
   rejected(run: RolloutRun, nodeIds: readonly string[]): readonly RolloutCause[];
-  /** A rollout is over; with a failure, one in waves has gone back already. Never rejects. */
+  /** A rollout is over; with a failure, it has gone back already. Never rejects. */
   ended(run: RolloutRun, failure: RolloutFailure | undefined): Promise<void>;
 }
 
@@ -144,6 +143,20 @@ export class Fleet {
     return this.#place('all');
   }
 
+  /** Whether a sidecar would not be given this version of a resource by the revision before. */
+  brings(
+    { before }: Pick<RolloutRun, 'before'>,
+    nodeId: string,
+    { typeUrl, name, version }: RejectedResource,
+  ): boolean {
+    const instance = this.#instances.get(nodeId);
+    if (instance === undefined) return false;
+    const stage = { inbound: before, rest: before };
+    const snapshot = this.#snapshots(stage, [...this.#instances.values()])(instance);
+    const sets: Partial<Record<TypeUrl, ResourceSet>> = snapshot;
+    return sets[typeUrl]?.resources.get(name)?.version !== version;
+  }
+
   /** Gives sidecars the instances as they are now, at once. */
   setInstances(instances: readonly Instance[]): void {
     const before = this.#instances;
@@ -209,8 +222,7 @@ export class Fleet {
         if (this.#closed && isProgressive(run)) return;
         if (causes.length === 0) continue;
         const failure = { step: step.name, wave: step.wave.name, atMs: Date.now(), causes };
-        if (isProgressive(run)) await this.#goBack(run);
-        else this.#logStopped(run, step);
+        await this.#goBack(run);
         placed(run.after);
         await conductor.ended(run, failure);
         return;
@@ -250,7 +262,7 @@ export class Fleet {
     if (this.#isSuperseded(signal)) return this.#supersession();
     if (outcome === 'rejected' && mayStop(run)) {
       const rejected = conductor.rejected(run, nodeIds);
-      return rejected.length > 0 ? rejected : [UNKNOWN_REJECTION];
+      if (rejected.length > 0) return rejected;
     }
     if (!step.isWatched) return [];
     const causes = await inSpan('watch', { attributes: { 'dotline.wave': step.wave.name } }, () =>
@@ -284,13 +296,6 @@ export class Fleet {
         await this.#parts.settled(this.#place(touched), STEP_WAIT_MS);
       });
     }
-  }
-
-  #logStopped({ after }: RolloutRun, { name }: RolloutStep): void {
-    this.#parts.log.error(
-      { revision: after.id, step: name },
-      `the rollout of revision ${after.id} is stopped: a sidecar rejected part of it`,
-    );
   }
 
   /** Makes the snapshots of the instances of some services; returns the ids of these instances. */
@@ -344,15 +349,6 @@ export class Fleet {
     return new Set([...own, ...callers]);
   }
 }
-
-/** A sidecar said no, and has said yes since. */
-const UNKNOWN_REJECTION: RolloutCause = {
-  kind: 'rejected',
-  instance: 'a service',
-  resource: 'its part of the revision',
-  detail: 'it has taken it back since',
-  rules: [],
-};
 
 /** What an action comes to, or `otherwise` when the signal comes first. */
 function untilAborted<T>(action: Promise<T>, signal: AbortSignal, otherwise: T): Promise<T> {

@@ -45,6 +45,8 @@ export interface RolloutFailure {
   /** The step at which it ended, such as `switch`, and its wave. */
   readonly step: string;
   readonly wave: string;
+  /** The revision that sidecars went back to; absent while they still do. */
+  readonly baselineId?: string;
   /** Milliseconds since the epoch. */
   readonly atMs: number;
   /** Never empty, the gravest first. */

@@ -14,6 +14,8 @@ export interface RolloutRun {
   readonly touched: ReadonlySet<string> | 'all';
   /** Milliseconds since the epoch. */
   readonly startedAtMs: number;
+  /** Whether it goes to an earlier revision, which is known to work; absent: no. */
+  readonly isRollback?: boolean;
 }
 
 /** A moment of a rollout. */
@@ -32,11 +34,12 @@ export function isProgressive({ waves }: Pick<RolloutRun, 'waves'>): boolean {
 }
 
 /**
- * Whether a sidecar that rejects its part ends it. One that takes something away and goes to all is never
- * stopped half-way.
+ * Whether a sidecar that rejects its part ends it, and the revision before comes back. One that takes
+ * something away and goes to all always goes on: whoever loses a permission could keep it by rejecting.
  */
 export function mayStop(run: RolloutRun): boolean {
-  return isProgressive(run) || !isRevocation(run.before, run.after);
+  if (isProgressive(run)) return true;
+  return run.isRollback !== true && !isRevocation(run.before, run.after);
 }
 
 /** The instances that a revision touches, and those of them that are in the wave of a step. */
@@ -72,12 +75,13 @@ export function planRun(
     touched === 'all' ? instances : instances.filter(({ service }) => touched.has(service)),
     after.mesh.cells.map(({ name }) => name),
   );
-  return runOf({ rolloutId, before, after, waves, startedAtMs: Date.now() }, touched);
+  const known = { rolloutId, before, after, waves, startedAtMs: Date.now(), isRollback: atOnce };
+  return runOf(known, touched);
 }
 
 /** A run in known waves, such as those of a rollout that a restart interrupted. */
 export function runOf(
-  known: Pick<RolloutRun, 'rolloutId' | 'before' | 'after' | 'waves' | 'startedAtMs'>,
+  known: Omit<RolloutRun, 'steps' | 'touched'>,
   touched: RolloutRun['touched'] = touchedServices(known.before, known.after),
 ): RolloutRun {
   const { before, after, waves } = known;

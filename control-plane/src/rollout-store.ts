@@ -9,10 +9,10 @@ import { instancesOf, type RolloutPoint, type RolloutRun, runOf } from './rollou
 import type { Wave } from './rollout-waves.js';
 
 /**
- * How a rollout is: `running` in waves, `done` after them, `rolled-back` from them, `superseded` by one
- * that did not wait, `stopped` half-way among those that go to all at once.
+ * How a rollout is: `running` in waves, `done` after them, `rolled-back` since something spoke against
+ * it, `superseded` by one that did not wait.
  */
-export type RolloutState = 'running' | 'done' | 'rolled-back' | 'superseded' | 'stopped';
+export type RolloutState = 'running' | 'done' | 'rolled-back' | 'superseded';
 
 /** How far a rollout in waves is. */
 export interface RolloutProgress {
@@ -107,7 +107,7 @@ export async function endRollout(
   });
 }
 
-/** The rollout that runs in waves, or the last that ran or was stopped. */
+/** The rollout that runs in waves, or the last that ran so or went back. */
 export async function readLastRollout(pool: pg.Pool): Promise<RolloutRecord | undefined> {
   const { rows } = await pool.query<Row>(
     `select id, revision_id, state, progress, failure, rollout_order

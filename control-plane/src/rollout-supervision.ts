@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Revision } from '@dotline/model/revision';
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import type pg from 'pg';
 import type { Logger } from 'pino';
@@ -8,6 +9,7 @@ import { untilDatabaseAnswers } from './database.js';
 import type { RolloutConductor } from './fleet.js';
 import type { MeshEvents } from './mesh-events.js';
 import type { Metrics } from './metrics.js';
+import { RejectionWatch, type UnprovenRun } from './rejection-watch.js';
 import type { RollbackOrder } from './rollback.js';
 import { RollbackError } from './rollback-error.js';
 import { causeText, type RolloutCause, type RolloutFailure } from './rollout-failure.js';
@@ -19,10 +21,12 @@ import {
   progressOf,
   type RolloutProgress,
   type RolloutRecord,
+  type RolloutState,
   readRolloutWord,
   writeRolloutProgress,
 } from './rollout-store.js';
-import type { SidecarState } from './sidecar-state.js';
+import type { RejectedResource, SidecarState } from './sidecar-state.js';
+import type { StepOutcome } from './step-outcome.js';
 
 const LOOK_EVERY_MS = 500;
 /** A rollout that somebody paused and forgot goes on after an hour. */
@@ -35,6 +39,16 @@ interface Parts {
   /** Of those that are connected here. */
   readonly states: (nodeIds: Iterable<string>) => ReadonlyMap<string, SidecarState>;
   readonly serviceOf: (nodeId: string) => string | undefined;
+  /** The instances of these services. */
+  readonly nodesOf: (services: ReadonlySet<string> | 'all') => readonly string[];
+  /** Waits until the connected ones of these sidecars hold what they are given. */
+  readonly settled: (nodeIds: readonly string[], waitMs: number) => Promise<StepOutcome>;
+  /** Whether a resource has come to a sidecar since the revision before. */
+  readonly brings: (
+    run: Pick<RolloutRun, 'before'>,
+    nodeId: string,
+    rejected: RejectedResource,
+  ) => boolean;
   /** @throws RollbackError */
   readonly rollBack: (target: string, order: RollbackOrder) => Promise<unknown>;
   readonly metrics: Pick<Metrics, 'rollouts'>;
@@ -50,11 +64,22 @@ export class RolloutSupervision implements RolloutConductor {
   readonly #abort = new AbortController();
   /** The rollout whose further waves nobody has to watch. */
   #promoted: string | undefined;
+  readonly #rejections: RejectionWatch;
 
-  constructor(private readonly parts: Parts) {}
+  constructor(private readonly parts: Parts) {
+    this.#rejections = new RejectionWatch({
+      nodesOf: parts.nodesOf,
+      settled: parts.settled,
+      rejected: (run, nodeIds) => this.rejected(run, nodeIds),
+      failed: (run, lastGood, causes) => {
+        const failure = { step: 'switch', wave: 'all', atMs: Date.now(), causes };
+        return this.#failed(run, lastGood, failure);
+      },
+    });
+  }
 
   async stepping(point: RolloutPoint): Promise<void> {
-    await this.#note(point, progressOf(point, 'moving', Date.now()));
+    await this.#noteProgress(point, progressOf(point, 'moving', Date.now()));
   }
 
   async watch(point: RolloutPoint, signal: AbortSignal): Promise<readonly RolloutCause[]> {
@@ -62,7 +87,7 @@ export class RolloutSupervision implements RolloutConductor {
     const sinceMs = Date.now();
     const watching = progressOf(point, 'watching', sinceMs);
     const { holdMs, signalWaitMs } = watching.policy;
-    await this.#note(point, watching);
+    await this.#noteProgress(point, watching);
     this.parts.log.info(
       { revision: run.after.id, wave: step.wave.name, sidecars: watching.instances.length },
       `revision ${run.after.id} is on ${watching.instances.length} sidecars of wave ${step.wave.name}; they are watched`,
@@ -87,7 +112,7 @@ export class RolloutSupervision implements RolloutConductor {
       const pauses = order?.action === 'pause' && Date.now() - order.atMs < PAUSE_MS_MAX;
       if (pauses !== isPaused) {
         isPaused = pauses;
-        await this.#note(point, { ...watching, phase: isPaused ? 'paused' : 'watching' });
+        await this.#noteProgress(point, { ...watching, phase: isPaused ? 'paused' : 'watching' });
       }
       const elapsedMs = Date.now() - sinceMs;
       if (!isPaused && elapsedMs >= holdMs) {
@@ -98,64 +123,87 @@ export class RolloutSupervision implements RolloutConductor {
     }
   }
 
-  rejected({ after, startedAtMs }: RolloutRun, nodeIds: readonly string[]): RolloutCause[] {
-    return [...this.parts.states(nodeIds)]
-      .flatMap(([instance, { types }]) =>
-        types.flatMap(({ rejected }) => rejected.map((each) => ({ instance, ...each }))),
-      )
-      .filter(({ atMs }) => atMs >= startedAtMs)
-      .sort((a, b) => b.atMs - a.atMs)
-      .slice(0, CAUSES_MAX)
-      .map(({ instance, typeUrl, name, detail }) => ({
-        kind: 'rejected',
-        instance,
-        resource: name,
-        detail,
-        rules: blame(after, this.parts.serviceOf(instance) ?? '', { typeUrl, name, detail }),
-      }));
+  rejected(run: UnprovenRun, nodeIds: readonly string[]): RolloutCause[] {
+    const { after, startedAtMs } = run;
+    return (
+      [...this.parts.states(nodeIds)]
+        .flatMap(([instance, { types }]) =>
+          types.flatMap(({ rejected }) => rejected.map((each) => ({ instance, ...each }))),
+        )
+        // A sidecar that has come back refuses again what it refused long before.
+        .filter((each) => each.atMs >= startedAtMs && this.parts.brings(run, each.instance, each))
+        .sort((a, b) => b.atMs - a.atMs)
+        .slice(0, CAUSES_MAX)
+        .map(({ instance, typeUrl, name, detail }) => ({
+          kind: 'rejected',
+          instance,
+          resource: name,
+          detail,
+          rules: blame(after, this.parts.serviceOf(instance) ?? '', { typeUrl, name, detail }),
+        }))
+    );
   }
 
   async ended(run: RolloutRun, failure: RolloutFailure | undefined): Promise<void> {
-    const inWaves = isProgressive(run);
-    // The usual case: it went to all at once, and nothing happened.
-    if (run.rolloutId === '' || (!inWaves && failure === undefined)) return;
-    const { log, pool, events } = this.parts;
-    const isSuperseded = failure?.causes.some(({ kind }) => kind === 'superseded') ?? false;
-    const failed = inWaves ? (isSuperseded ? 'superseded' : 'rolled-back') : 'stopped';
-    const state = failure === undefined ? 'done' : failed;
-    const reason = failure === undefined ? '' : reasonOf(failure);
-    this.parts.metrics.rollouts.inc({ state });
-    if (failure !== undefined && inWaves) {
-      log[isSuperseded ? 'warn' : 'error'](
-        { revision: run.after.id, wave: failure.wave, causes: failure.causes },
-        `the rollout of revision ${run.after.id} has gone back to ${run.before.id}, ${reason}`,
-      );
+    if (run.rolloutId === '') return;
+    if (failure !== undefined) {
+      await this.#failed(run, this.#rejections.lastGood(run), failure);
+      return;
     }
+    this.#rejections.passed(run);
+    // The usual case: it went to all at once, and nothing happened yet.
+    if (!isProgressive(run)) return;
+    await this.#note('done', run, undefined);
+    const revision = run.after.id;
+    this.parts.log.info({ revision }, `revision ${revision} has passed all its waves`);
+  }
+
+  /** Gives up what waits for PostgreSQL. */
+  close(): void {
+    this.#abort.abort();
+    this.#rejections.end();
+  }
+
+  /** Sidecars have gone back, or do when the last good revision is live again. */
+  async #failed(run: RolloutRun, lastGood: Revision, failure: RolloutFailure): Promise<void> {
+    const { log } = this.parts;
+    const isSuperseded = failure.causes.some(({ kind }) => kind === 'superseded');
+    log[isSuperseded ? 'warn' : 'error'](
+      { revision: run.after.id, wave: failure.wave, causes: failure.causes },
+      `the rollout of revision ${run.after.id} goes back to ${lastGood.id}, ${reasonOf(failure)}`,
+    );
+    const state = isSuperseded ? 'superseded' : 'rolled-back';
+    await this.#note(state, run, { ...failure, baselineId: lastGood.id });
+  }
+
+  /** Writes down the end of a rollout; before that of one that failed, the last good revision is live. */
+  async #note(
+    state: RolloutState,
+    run: RolloutRun,
+    failure: (RolloutFailure & { readonly baselineId: string }) | undefined,
+  ): Promise<void> {
+    const { log, pool, events } = this.parts;
+    this.parts.metrics.rollouts.inc({ state });
     try {
       await untilDatabaseAnswers('ending a rollout', log, this.#abort.signal, async () => {
-        if (state === 'rolled-back') await this.#rollBack(run, reason);
+        if (state === 'rolled-back' && failure !== undefined) await this.#rollBack(run, failure);
         await endRollout(pool, run.rolloutId, state, failure);
       });
     } catch (error) {
       if (!this.#abort.signal.aborted)
         log.error({ err: error }, 'the end of a rollout is not kept');
     }
-    if (state === 'done') {
-      log.info({ revision: run.after.id }, `revision ${run.after.id} has passed all its waves`);
-    }
     events.publish({ type: 'sidecars' });
   }
 
-  /** Gives up what waits for PostgreSQL. */
-  close(): void {
-    this.#abort.abort();
-  }
-
-  async #rollBack({ before, after }: RolloutRun, reason: string): Promise<void> {
+  async #rollBack(
+    { after }: RolloutRun,
+    failure: RolloutFailure & { readonly baselineId: string },
+  ): Promise<void> {
     try {
-      const order = { actor: CONTROL_PLANE, reason, onlyFrom: after.id };
+      const order = { actor: CONTROL_PLANE, reason: reasonOf(failure), onlyFrom: after.id };
       // The way of the revision before is a trace of its own.
-      await context.with(ROOT_CONTEXT, () => this.parts.rollBack(before.id, order));
+      await context.with(ROOT_CONTEXT, () => this.parts.rollBack(failure.baselineId, order));
     } catch (error) {
       // A newer revision is live already, and goes out from the one before.
       if (!(error instanceof RollbackError)) throw error;
@@ -196,7 +244,7 @@ export class RolloutSupervision implements RolloutConductor {
     }
   }
 
-  async #note({ run }: RolloutPoint, progress: RolloutProgress): Promise<void> {
+  async #noteProgress({ run }: RolloutPoint, progress: RolloutProgress): Promise<void> {
     const { pool, log, events } = this.parts;
     if (run.rolloutId === '') return;
     try {
@@ -214,5 +262,6 @@ function isGood(health: RolloutHealth | undefined): health is RolloutHealth {
 }
 
 function reasonOf({ wave, causes }: RolloutFailure): string {
-  return `in wave ${wave}: ${causes.map(causeText).join('; ')}`;
+  const where = wave === 'all' ? '' : `in wave ${wave}: `;
+  return where + causes.map(causeText).join('; ');
 }

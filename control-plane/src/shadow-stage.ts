@@ -3,7 +3,6 @@ import type { Revision } from '@dotline/model/revision';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { AuditEvent } from './audit-event.js';
-import type { StepOutcome } from './fleet.js';
 import { readInstances } from './instance-store.js';
 import type { LiveRevision } from './revision-store.js';
 import { ShadowError } from './shadow-error.js';
@@ -11,6 +10,7 @@ import { type ShadowProgress, shadowProgress } from './shadow-progress.js';
 import { type ShadowRequest, stagedRevision } from './shadow-request.js';
 import { clearStaged, readStaged, type StagedRevision, writeStaged } from './shadow-store.js';
 import { readSidecars } from './sidecar-store.js';
+import type { StepOutcome } from './step-outcome.js';
 
 /** How long whoever stages a revision waits until all sidecars that are up judge by it. */
 const ANSWER_WITHIN_MS = 5_000;

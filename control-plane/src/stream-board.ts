@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Hooks, NodeSummary, ResourceSet, TypeUrl } from 'envoy-control-plane-ts';
-import type { StepOutcome } from './fleet.js';
 import { type Metrics, typeLabel } from './metrics.js';
 import { type SidecarState, sidecarState } from './sidecar-state.js';
+import type { StepOutcome } from './step-outcome.js';
 
 /** Several answers that arrive together are looked at once. */
 const LOOK_EVERY_MS = 10;

@@ -117,13 +117,13 @@ export interface SidecarsView {
   readonly sidecars: readonly SidecarDetail[];
 }
 
-/** `GET /api/rollout`: the last rollout that runs or ran in waves, or was stopped; `null` without any. */
+/** `GET /api/rollout`: the last rollout that runs or ran in waves, or went back; `null` without any. */
 export interface RolloutView {
   readonly rollout: string;
   readonly revision: string;
   /** The revision that the other sidecars have, and to which it goes back. */
   readonly baseline: string | null;
-  readonly state: 'running' | 'done' | 'rolled-back' | 'superseded' | 'stopped';
+  readonly state: 'running' | 'done' | 'rolled-back' | 'superseded';
   /** While it runs. */
   readonly phase: 'moving' | 'watching' | 'paused' | null;
   /** Where it is, or where it ended: such as `switch` in `canary`. */
@@ -148,8 +148,7 @@ export interface LaggingSidecar {
   readonly instance: string;
   readonly service: string;
   /**
-   * `held-back`: it has all it was given, but the rollout has not come to it, or was stopped by one
-   * that refused its part.
+   * `held-back`: it has all it was given, but the rollout has not come to it.
    */
   readonly reason:
     | 'never-seen'
@@ -171,8 +170,9 @@ export interface LaggingSidecar {
  */
 export interface EnforcementView {
   /**
-   * `unknown`: no revision of this name has gone live. `rolled-back`: it went back by itself, `rollout`
-   * says why; of `live`, that the mesh directory holds such a one.
+   * `unknown`: no revision of this name has gone live. `rolled-back`: it was live, and is no more: by
+   * itself, which `rollout` tells, or by somebody; of `live`, that the mesh directory holds one that went
+   * back by itself.
    */
   readonly state: 'enforced' | 'pending' | 'superseded' | 'rolled-back' | 'unknown';
   readonly revision: string | null;
@@ -180,8 +180,10 @@ export interface EnforcementView {
   /** How many sidecars the revision touches. */
   readonly touched: number;
   readonly lagging: readonly LaggingSidecar[];
-  /** Its way in waves, or where it was stopped, or that of the one that it waits for; `null` without any. */
+  /** Its way in waves, or from where it went back, or that of the one that it waits for; `null` without any. */
   readonly rollout: RolloutView | null;
+  /** When, to what, by whom and why it was rolled back; `null` when it was not. */
+  readonly rollback: (RollbackView & { readonly to: string }) | null;
   /** What is wrong in the mesh directory, so that it becomes no revision. */
   readonly problems: readonly Problem[];
 }
@@ -313,7 +315,7 @@ export interface GraphView {
   readonly denials: readonly DenialView[];
   /** What is wrong in the mesh directory now; the live revision stays until it is mended. */
   readonly problems: readonly Problem[];
-  /** One in waves that runs, or that went back or was stopped and holds the mesh directory up. */
+  /** One in waves that runs, or one that went back and holds the mesh directory up. */
   readonly rollout: RolloutView | null;
   /** `null` when live figures are complete, otherwise why they are not, such as "ClickHouse does not answer". */
   readonly trafficProblem: string | null;
@@ -405,7 +407,7 @@ export interface StatusView {
   readonly revision: RevisionView | null;
   readonly sidecars: readonly SidecarView[];
   readonly problems: readonly Problem[];
-  /** One in waves that runs, or that went back or was stopped and holds the mesh directory up. */
+  /** One in waves that runs, or one that went back and holds the mesh directory up. */
   readonly rollout: RolloutView | null;
   /** True when every sidecar holds the live revision and nothing holds the mesh directory up. */
   readonly converged: boolean;

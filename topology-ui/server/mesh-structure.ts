@@ -18,7 +18,7 @@ export interface MeshStructure {
   readonly live: LiveRevision | undefined;
   readonly instances: readonly RegisteredInstance[];
   readonly sidecars: readonly Sidecar[];
-  /** The last that runs or ran in waves, or was stopped. */
+  /** The last that runs or ran in waves, or went back. */
   readonly rollout: RolloutRecord | undefined;
   readonly problems: readonly Problem[];
   readonly objectives: readonly ObjectiveStatus[];
@@ -103,7 +103,12 @@ export function pictureKey({
     live?.rollback?.pinned,
     rollout,
     instances.map(({ instance }) => instance),
-    sidecars.map(({ atMs: _atMs, types: _types, ...sidecar }) => sidecar),
+    sidecars.map(({ atMs: _atMs, types, ...sidecar }) => [
+      sidecar,
+      types.flatMap(({ rejections }) =>
+        rejections.map(({ resource, version }) => [resource, version]),
+      ),
+    ]),
     problems,
     objectives.map(({ objective, alert, alertSinceMs }) => [objective.name, alert, alertSinceMs]),
   ]);

@@ -8,6 +8,7 @@ import type { MeshStructure } from './mesh-structure.js';
 import { currentRollout, rolloutView } from './rollout-view.js';
 import { laggingView, sidecarDetails } from './sidecar-detail.js';
 import type { StructureFeed } from './structure-feed.js';
+import { rollbackView } from './structure-view.js';
 
 const WAITING_MAX = 500;
 
@@ -55,6 +56,7 @@ export class RevisionEnforcement {
       touched: 0,
       lagging: [],
       rollout: null,
+      rollback: rollout?.rolledBack === undefined ? null : rolledBackView(rollout.rolledBack),
       problems: current.problems,
     };
     if (rollout === undefined) return view;
@@ -66,7 +68,9 @@ export class RevisionEnforcement {
     const own = waves?.rolloutId === rollout.rolloutId ? rolloutView(waves) : null;
     // A revision waits until the one before it has come through its waves.
     const present = own ?? (waves?.state === 'running' ? rolloutView(waves) : null);
-    if (rollout.state === 'rolled-back') return { ...view, state: 'rolled-back', rollout: own };
+    if (rollout.state === 'rolled-back' || (view.rollback !== null && !rollout.isLive)) {
+      return { ...view, state: 'rolled-back', rollout: own?.state === 'rolled-back' ? own : null };
+    }
     if (!rollout.isLive && rollout.state !== 'running') {
       return { ...view, state: rollout.isEnforced ? 'enforced' : 'superseded' };
     }
@@ -100,4 +104,10 @@ export class RevisionEnforcement {
     this.#touched = { rolloutId, services };
     return services;
   }
+}
+
+function rolledBackView(
+  rolledBack: NonNullable<FoundRollout['rolledBack']>,
+): EnforcementView['rollback'] {
+  return { ...rollbackView(rolledBack, rolledBack.atMs), to: rolledBack.toId };
 }

@@ -4,7 +4,7 @@ import { rolloutView } from './rollout-view.js';
 import { mounted } from './route-pattern.js';
 import type { StructureFeed } from './structure-feed.js';
 
-/** How far the last rollout is that runs or ran in waves, or was stopped. */
+/** How far the last rollout is that runs or ran in waves, or went back. */
 export function rolloutRoutes(structure: StructureFeed): Router {
   const router = Router();
   router.use(mounted);

@@ -3,7 +3,7 @@ import { causeText } from '@dotline/control-plane/rollout-failure';
 import type { RolloutRecord } from '@dotline/control-plane/rollout-store';
 import type { RolloutView } from './api.js';
 
-/** The last rollout that ran in waves or was stopped, whether or not it still matters. */
+/** The last rollout that ran in waves or went back, whether or not it still matters. */
 export function rolloutView({
   rolloutId,
   revisionId,
@@ -15,7 +15,7 @@ export function rolloutView({
   return {
     rollout: rolloutId,
     revision: revisionId,
-    baseline: progress?.baselineId ?? null,
+    baseline: failure?.baselineId ?? progress?.baselineId ?? null,
     state,
     phase: state === 'running' ? (progress?.phase ?? null) : null,
     step: failure?.step ?? progress?.name ?? null,
@@ -31,8 +31,8 @@ export function rolloutView({
 }
 
 /**
- * The rollout that says something about the mesh as it is now: one that runs, one that was stopped
- * half-way, or one that was rolled back while its content is held back.
+ * The rollout that says something about the mesh as it is now: one that runs, or one that was rolled
+ * back while its content is held back.
  */
 export function currentRollout(
   record: RolloutRecord | undefined,
@@ -43,7 +43,6 @@ export function currentRollout(
     running: true,
     done: false,
     superseded: false,
-    stopped: record.rolloutId === live?.rolloutId && live.enforcedInMs === undefined,
     'rolled-back': live?.rollback?.pinned === true && live.rollback.fromId === record.revisionId,
   }[record.state];
   return isCurrent ? rolloutView(record) : null;

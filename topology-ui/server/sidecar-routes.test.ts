@@ -1,5 +1,6 @@
 import { writeHostInstances } from '@dotline/control-plane/instance-store';
 import { markEnforced, publishRevision } from '@dotline/control-plane/revision-store';
+import { rollBackRevision } from '@dotline/control-plane/rollback';
 import {
   type Sidecar,
   type SidecarType,
@@ -135,6 +136,20 @@ describe('a revision', () => {
     await markEnforced(running.database, live.rolloutId, Date.now(), 3);
     await publishRevision(running.database, narrow);
     expect(await enforcement(whole.revision.id)).toMatchObject({ state: 'enforced' });
+  });
+
+  it('that was rolled back says when, by whom and why, though it was enforced', async () => {
+    const bad = await publishRevision(running.database, whole);
+    await markEnforced(running.database, bad.rolloutId, Date.now(), 3);
+    const actor = { kind: 'operator', name: 'ada' } as const;
+    const order = { actor, reason: 'fares are wrong' };
+    const { liveSinceMs } = await rollBackRevision(running.database, undefined, order);
+    const rollback = {
+      ...{ from: whole.revision.id, to: narrow.revision.id },
+      ...{ by: actor, reason: 'fares are wrong', atMs: liveSinceMs },
+    };
+    expect(await enforcement(whole.revision.id)).toMatchObject({ state: 'rolled-back', rollback });
+    expect(await enforcement(narrow.revision.id)).toMatchObject({ rollback: null });
   });
 
   it('that is committed after it went live says so', async () => {

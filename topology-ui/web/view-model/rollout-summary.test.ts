@@ -29,7 +29,6 @@ it.each([
     { state: 'rolled-back', phase: null },
     'Revision bbb was rolled back from wave canary to aaa. The mesh directory is held back until it changes.',
   ],
-  [{ state: 'stopped', phase: null }, 'The rollout of revision bbb is stopped.'],
 ] as [Partial<RolloutView>, string][])('%j', (change, said) => {
   expect(rolloutSummary({ ...running, ...change })).toBe(said);
 });

@@ -2,13 +2,11 @@ import type { RolloutView } from '@dotline/topology-ui/api';
 
 /** What is to be known of a rollout in waves, in one sentence. */
 export function rolloutSummary(rollout: RolloutView): string {
-  const { revision, baseline, state, phase, wave, sidecars, order } = rollout;
+  const { revision, baseline, state, phase, wave, waves, sidecars, order } = rollout;
   const { moved, touched } = sidecars;
   switch (state) {
     case 'rolled-back':
-      return `Revision ${revision} was rolled back from wave ${wave} to ${baseline}. The mesh directory is held back until it changes.`;
-    case 'stopped':
-      return `The rollout of revision ${revision} is stopped.`;
+      return `Revision ${revision} was rolled back ${waves.length > 1 ? `from wave ${wave} ` : ''}to ${baseline}. The mesh directory is held back until it changes.`;
     default: {
       const doing =
         phase === 'paused'
