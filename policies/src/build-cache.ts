@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
 import {
   link,
   mkdir,
@@ -12,48 +13,43 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { ALLOWED_BUILTINS } from './allowed-builtins.js';
 import type { BuiltUnit, UnitFacts } from './build-unit.js';
+import type { SectionHashes } from './catalog-slices.js';
+import { type PackedRows, packRows, unpackRows } from './packed-rows.js';
 import type { PolicyUnit } from './policy-unit.js';
 
-/** Raised whenever the same Rego would be compiled to something else, or stored in another form. */
-const FORMAT = 5;
+/**
+ * Raised whenever the same Rego would be compiled to something else, the same mesh would have another catalog, or
+ * either be stored in another form.
+ */
+const FORMAT = 6;
 const ENTRIES_MAX = 4_000;
 const ENTRIES_KEPT = 3_000;
 /** An entry's age is renewed only when it is so old, because that costs as much as reading it. */
 const RENEWED_AFTER_MS = 3_600_000;
 
-/** SHA-256 of the WebAssembly, so that a file that a crash cut short is not taken for a policy. */
-const Stored = z.object({ wasm: z.string().exactOptional() });
+/** What a file of facts holds. */
+interface StoredFacts extends UnitFacts {
+  /** SHA-256 of the WebAssembly, so that a file that a crash cut short is not taken for a policy. */
+  readonly wasm?: string;
+}
 
-const Facts = z.object({
-  rules: z.array(
-    z.object({
-      team: z.string(),
-      file: z.string(),
-      line: z.number(),
-      title: z.string().exactOptional(),
-      owner: z.string().exactOptional(),
-      ticket: z.string().exactOptional(),
-      expires: z.string().exactOptional(),
-    }),
-  ),
-  copyLines: z.array(z.number()),
-  entrypoints: z.array(z.string()),
-  reads: z.array(z.array(z.string().nullable())),
-  judgesOneByOne: z.boolean(),
-  decision: z.object({ entrypoint: z.string(), readsCatalog: z.boolean() }).exactOptional(),
-});
-
-const Result = z.object({ asked: z.string(), sets: z.record(z.string(), z.unknown()) });
+/** What a file of results holds. */
+interface StoredResult {
+  readonly asked: string;
+  readonly sets: Readonly<Record<string, { packed: PackedRows } | { plain: unknown }>>;
+}
 
 /** Everything that a build depends on: format, OPA, allowed builtins, and the unit's files. */
 export function buildKey(opaVersion: string, unit: PolicyUnit): string {
   const { owner, package: name, emits, sources } = unit;
-  const files = sources.map(({ file, text }) => [file, text]);
+  const files = sources.map(({ file, text }) => [file, text.length]);
   const inputs = [FORMAT, opaVersion, [...ALLOWED_BUILTINS], owner, name, emits, files];
-  return sha256(JSON.stringify(inputs));
+  const hash = createHash('sha256').update(JSON.stringify(inputs));
+  // The lengths say where one text ends and the next begins.
+  for (const { text } of sources) hash.update(text);
+  return hash.digest('hex');
 }
 
 /** A build as the cache knows it. */
@@ -69,23 +65,20 @@ export type EmittedSets = Readonly<Record<string, unknown>>;
 /**
  * Successful builds on disk, one folder for each key, and in it what its last evaluations gave; shared by
  * processes, because folders and files appear by rename, complete, and the same key always holds the same
- * content. Past four thousand builds those go that were not used for the longest time.
+ * content. So what can be read as JSON is as it was written. Past four thousand builds those go that were not used
+ * for the longest time.
  */
 export class BuildCache {
   constructor(readonly directory: string) {}
 
   async find(key: string): Promise<StoredBuild | undefined> {
-    try {
-      const path = join(this.directory, key, 'facts.json');
-      const json: unknown = JSON.parse(await readFile(path, 'utf8'));
-      const facts = Facts.parse(json);
-      const { wasm: program } = Stored.parse(json);
-      await this.#renew(join(this.directory, key));
-      return { facts, ...(program === undefined ? {} : { program }) };
-    } catch {
-      // Absent, being pruned or damaged: all mean "build it again".
-      return undefined;
-    }
+    const folder = join(this.directory, key);
+    const stored = readJson<StoredFacts>(join(folder, 'facts.json'));
+    // Absent, being pruned or damaged: all mean "build it again".
+    if (stored === undefined) return undefined;
+    await this.#renew(folder);
+    const { wasm: program, ...facts } = stored;
+    return { facts, ...(program === undefined ? {} : { program }) };
   }
 
   /** The WebAssembly of a build, when it is there and whole. */
@@ -95,26 +88,39 @@ export class BuildCache {
   }
 
   /** What an evaluation gave, if it was the last of its name: `asked` names all else that it depends on. */
-  async readResult(key: string, name: string, asked: string): Promise<EmittedSets | undefined> {
-    try {
-      const path = join(this.directory, key, resultFile(name));
-      const result = Result.parse(JSON.parse(await readFile(path, 'utf8')));
-      return result.asked === asked ? result.sets : undefined;
-    } catch {
-      return undefined;
-    }
+  readResult(key: string, name: string, asked: string): EmittedSets | undefined {
+    const stored = readJson<StoredResult>(join(this.directory, key, resultFile(name)));
+    if (stored?.asked !== asked) return undefined;
+    const sets = Object.entries(stored.sets).map(([set, rows]) => [
+      set,
+      'packed' in rows ? unpackRows(rows.packed) : rows.plain,
+    ]);
+    return Object.fromEntries(sets);
   }
 
   /** Keeps it for the next process. That it cannot be kept costs time and nothing else. */
   async storeResult(key: string, name: string, asked: string, sets: EmittedSets): Promise<void> {
-    const path = join(this.directory, key, resultFile(name));
-    const unfinished = `${path}.${process.pid}.${randomUUID()}`;
-    try {
-      await writeFile(unfinished, JSON.stringify({ asked, sets }));
-      await rename(unfinished, path);
-    } catch {
-      await rm(unfinished, { force: true });
-    }
+    const stored: StoredResult = {
+      asked,
+      sets: Object.fromEntries(
+        Object.entries(sets).map(([set, rows]) => {
+          const packed = packRows(rows);
+          return [set, packed === undefined ? { plain: rows } : { packed }];
+        }),
+      ),
+    };
+    await this.#write(join(this.directory, key, resultFile(name)), stored);
+  }
+
+  /** What is known of the catalog of a mesh whose content has this key. */
+  readSections(meshKey: string): SectionHashes | undefined {
+    return readJson(join(this.directory, sectionsEntry(meshKey), 'sections.json'));
+  }
+
+  /** Keeps it for the next process. That it cannot be kept costs time and nothing else. */
+  async storeSections(meshKey: string, hashes: SectionHashes): Promise<void> {
+    await mkdir(join(this.directory, sectionsEntry(meshKey)), { recursive: true });
+    await this.#write(join(this.directory, sectionsEntry(meshKey), 'sections.json'), hashes);
   }
 
   /** Stores builds that share one WebAssembly, or have none. */
@@ -146,10 +152,22 @@ export class BuildCache {
     await this.#prune();
   }
 
+  /** Writes a file that appears complete, if its folder is there. */
+  async #write(path: string, content: unknown): Promise<void> {
+    const unfinished = `${path}.${process.pid}.${randomUUID()}`;
+    try {
+      await writeFile(unfinished, JSON.stringify(content));
+      await rename(unfinished, path);
+    } catch {
+      await rm(unfinished, { force: true });
+    }
+  }
+
   /** Pruning spares what was used lately. */
   async #renew(folder: string): Promise<void> {
-    const { mtimeMs } = await stat(folder);
-    if (Date.now() - mtimeMs > RENEWED_AFTER_MS) await utimes(folder, new Date(), new Date());
+    const mtimeMs = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+    if (Date.now() - mtimeMs <= RENEWED_AFTER_MS) return;
+    await utimes(folder, new Date(), new Date()).catch(unless('ENOENT'));
   }
 
   async #replace(unfinished: string, folder: string): Promise<void> {
@@ -185,6 +203,19 @@ export class BuildCache {
       await rm(path, { recursive: true, force: true });
     }
   }
+}
+
+/** Small files: waiting for each costs many times what reading it does. Nothing when it is absent or cut short. */
+function readJson<Content>(path: string): Content | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function sectionsEntry(meshKey: string): string {
+  return `catalog-${FORMAT}-${meshKey}`;
 }
 
 function resultFile(name: string): string {

@@ -69,4 +69,15 @@ describe('a slice of the catalog', () => {
       }),
     );
   });
+
+  it('is named as before where its hashes are known, and tells what is new once', () => {
+    const known = new CatalogSlices(mesh);
+    const wanted: CatalogPath[] = [['services', EVERY_KEY, 'tier']];
+    const { hash } = known.slice(wanted);
+    const again = new CatalogSlices(mesh, known.news());
+    expect(known.news()).toBeUndefined();
+    expect(again.slice(wanted).hash).toBe(hash);
+    expect(again.slice(wanted).json()).toBe(known.slice(wanted).json());
+    expect(again.news()).toBeUndefined();
+  });
 });

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { Mesh } from '@dotline/model/mesh';
-import { catalogOf } from './catalog.js';
+import { sha256 } from './build-cache.js';
+import { type Catalog, catalogOf } from './catalog.js';
 import { type CatalogPath, EVERY_KEY, withoutSubsumed } from './catalog-path.js';
 
 /** A part of the catalog, and a name that two parts share only when they are the same. */
@@ -10,72 +10,109 @@ export interface CatalogSlice {
   json(): string;
 }
 
-interface Section {
-  readonly hash: string;
-  readonly json: string;
-}
+/** By the name of a section and the paths inside it, SHA-256 of what they lead to. */
+export type SectionHashes = Readonly<Record<string, string>>;
+
+const SECTIONS: readonly (keyof Catalog)[] = ['services', 'teams', 'operations'];
 
 /**
  * A mesh's catalog, cut to what policies look at. Most look at little of it, so that most of what happens to
  * the catalog is none of their business, and loading them does not cost what the catalog of all teams costs.
  */
 export class CatalogSlices {
-  readonly #catalog: Readonly<Record<string, unknown>>;
-  /** By the name of the section and the paths inside it. */
-  readonly #sections = new Map<string, Section>();
+  readonly #mesh: Mesh;
+  #catalog: Catalog | undefined;
+  readonly #texts = new Map<string, string>();
+  readonly #hashes: Map<string, string>;
+  #isNewsIn = false;
 
-  constructor(mesh: Mesh) {
-    this.#catalog = { ...catalogOf(mesh) };
+  /** @param known of this very mesh: what is known of a section costs nothing */
+  constructor(mesh: Mesh, known: SectionHashes = {}) {
+    this.#mesh = mesh;
+    this.#hashes = new Map(Object.entries(known));
   }
 
   /** All that the paths lead to. What a path leads to does not depend on the other paths. */
   slice(paths: readonly CatalogPath[]): CatalogSlice {
     const needed = withoutSubsumed(paths);
     const whole = needed.some(([section = EVERY_KEY]) => section === EVERY_KEY);
-    const sections = Object.keys(this.#catalog).flatMap((name) => {
+    const sections = SECTIONS.flatMap((name) => {
       const inside = whole ? [[]] : needed.filter(([head]) => head === name).map(tail);
-      return inside.length === 0 ? [] : [{ name, ...this.#section(name, inside) }];
+      return inside.length === 0 ? [] : [{ name, inside, key: JSON.stringify([name, inside]) }];
+    });
+    const hashes = sections.map(({ name, inside, key }) => {
+      const hash = this.#hashes.get(key) ?? sha256(this.#text(name, inside, key));
+      this.#isNewsIn ||= !this.#hashes.has(key);
+      this.#hashes.set(key, hash);
+      return `${name} ${hash}`;
     });
     return {
-      hash: sha256(sections.map(({ name, hash }) => `${name} ${hash}`).join('\n')),
+      hash: sha256(hashes.join('\n')),
       json: () => {
-        const members = sections.map(({ name, json }) => `${JSON.stringify(name)}:${json}`);
+        const members = sections.map(
+          ({ name, inside, key }) => `${JSON.stringify(name)}:${this.#text(name, inside, key)}`,
+        );
         return `{"catalog":{${members.join(',')}}}`;
       },
     };
   }
 
-  #section(name: string, paths: readonly CatalogPath[]): Section {
-    const key = JSON.stringify([name, paths]);
-    const known = this.#sections.get(key);
-    if (known !== undefined) return known;
-    const json = JSON.stringify(project(this.#catalog[name], paths));
-    const section = { json, hash: sha256(json) };
-    this.#sections.set(key, section);
-    return section;
+  /** What was found out, if there is more of it than when this was asked last. */
+  news(): SectionHashes | undefined {
+    if (!this.#isNewsIn) return undefined;
+    this.#isNewsIn = false;
+    return Object.fromEntries(this.#hashes);
+  }
+
+  #text(name: keyof Catalog, paths: readonly CatalogPath[], key: string): string {
+    this.#catalog ??= catalogOf(this.#mesh);
+    const text = this.#texts.get(key) ?? textOf(this.#catalog[name], branchOf(paths));
+    this.#texts.set(key, text);
+    return text;
   }
 }
 
-/** Arrays and plain values are not cut. */
-function project(value: unknown, paths: readonly CatalogPath[]): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  if (paths.some((path) => path.length === 0)) return value;
-  const members: Readonly<Record<string, unknown>> = { ...value };
-  const heads = new Set(paths.map(([head]) => head));
-  const keys = heads.has(EVERY_KEY) ? Object.keys(members) : [...heads];
-  const projected: Record<string, unknown> = {};
-  for (const key of keys) {
-    if (typeof key !== 'string' || !Object.hasOwn(members, key)) continue;
-    const inside = paths.filter(([head]) => head === EVERY_KEY || head === key).map(tail);
-    projected[key] = project(members[key], inside);
+/** What paths lead to at one place. */
+interface Branch {
+  readonly whole: boolean;
+  /** Behind keys that no path names, if one leads there. */
+  readonly every?: Branch;
+  readonly named: ReadonlyMap<string, Branch>;
+}
+
+function branchOf(paths: readonly CatalogPath[]): Branch {
+  const behind = (key: string | typeof EVERY_KEY) =>
+    branchOf(paths.filter(([head]) => head === EVERY_KEY || head === key).map(tail));
+  const heads = new Set(paths.flatMap(([head]) => (head === undefined ? [] : [head])));
+  const names = [...heads].filter((head) => head !== EVERY_KEY);
+  return {
+    whole: paths.some((path) => path.length === 0),
+    ...(heads.has(EVERY_KEY) ? { every: behind(EVERY_KEY) } : {}),
+    named: new Map(names.map((name) => [name, behind(name)])),
+  };
+}
+
+/** JSON of a value without what no path leads to. Arrays and plain values are not cut. */
+function textOf(value: unknown, { whole, every, named }: Branch): string {
+  if (whole || typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return JSON.stringify(value);
   }
-  return projected;
+  const entries = every === undefined ? ownEntries(value, named.keys()) : Object.entries(value);
+  const members: string[] = [];
+  for (const [key, member] of entries) {
+    const branch = named.get(key) ?? every;
+    if (branch !== undefined) members.push(`${JSON.stringify(key)}:${textOf(member, branch)}`);
+  }
+  return `{${members.join(',')}}`;
+}
+
+function* ownEntries(value: object, keys: Iterable<string>): Generator<[string, unknown]> {
+  for (const key of keys) {
+    const member = Object.getOwnPropertyDescriptor(value, key);
+    if (member !== undefined) yield [key, member.value];
+  }
 }
 
 function tail(path: CatalogPath): CatalogPath {
   return path.slice(1);
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

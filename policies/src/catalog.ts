@@ -54,10 +54,9 @@ export function catalogOf(mesh: Mesh): Catalog {
       purposes: [...(operation.purposes ?? [])].sort(),
     })),
   }));
-  const teams = [...mesh.teams].sort(byName).map(({ name }) => ({
-    name,
-    services: services.filter((service) => service.team === name).map((service) => service.name),
-  }));
+  const membersOf = new Map<string, string[]>(mesh.teams.map(({ name }) => [name, []]));
+  for (const { team, name } of services) membersOf.get(team)?.push(name);
+  const teams = [...membersOf].map(([name, members]) => ({ name, services: members })).sort(byName);
   const operations = services.flatMap((service) => service.operations);
   return {
     services: Object.fromEntries(services.map((service) => [service.name, service])),

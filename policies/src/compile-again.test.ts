@@ -73,17 +73,24 @@ describe('a compiler that is used again', () => {
       expect((await compiler.compile(meshOf(directory))).edges).toHaveLength(4);
       return count;
     };
+    const entries = async (of: 'build' | 'catalog') =>
+      (await readdir(`${own}/policies`)).filter(
+        (name) => name.startsWith('catalog-') === (of === 'catalog'),
+      );
     expect(await built()).toBe(4);
     expect(await built()).toBe(0);
-    const [entry] = await readdir(`${own}/policies`);
+    const [entry] = await entries('build');
     await truncate(`${own}/policies/${entry}/facts.json`, 10);
     expect(await built()).toBe(1);
+    const [catalog] = await entries('catalog');
+    await truncate(`${own}/policies/${catalog}/sections.json`, 10);
+    expect(await built()).toBe(0);
     // A result that is kept needs no WebAssembly; without it, the damage shows, and does not matter.
-    for (const each of await readdir(`${own}/policies`)) {
+    for (const each of await entries('build')) {
       await truncate(`${own}/policies/${each}/policy.wasm`, 10_000);
     }
     expect(await built()).toBe(0);
-    for (const each of await readdir(`${own}/policies`)) {
+    for (const each of await entries('build')) {
       for (const result of ['stated', 'denied']) {
         await rm(`${own}/policies/${each}/result-${result}.json`, { force: true });
       }

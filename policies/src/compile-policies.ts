@@ -13,13 +13,14 @@ import { FindingsOfTeams } from './findings-of-teams.js';
 import { GitWitness } from './git-witness.js';
 import { GuardrailJudgement } from './guardrail-judgement.js';
 import { sortProblems } from './opa-problems.js';
-import { type PolicyUnit, readPolicyUnits } from './policy-unit.js';
+import { readPolicyUnits } from './policy-unit.js';
 import { compareDenials, MeshNames, readDenials } from './read-relations.js';
 import { RegoTools } from './rego-tools.js';
 import {
   compareText,
   compareWitnesses,
-  type Grant,
+  concatenated,
+  mergeSorted,
   type PolicyRelations,
   type StatedRelations,
 } from './relations.js';
@@ -87,6 +88,7 @@ interface Catalogued {
 export class PolicyCompiler {
   readonly #options: PolicyCompilerOptions;
   readonly #evaluator = new Evaluator(EVALUATION_TIMEOUT_MS);
+  readonly #cache: BuildCache;
   readonly #builds: UnitBuilds;
   readonly #evaluation: UnitEvaluation;
   readonly #judgement: GuardrailJudgement;
@@ -104,10 +106,10 @@ export class PolicyCompiler {
 
   constructor(options: PolicyCompilerOptions) {
     this.#options = options;
-    const cache = new BuildCache(join(options.cacheDirectory, 'policies'));
-    this.#builds = new UnitBuilds(cache);
-    this.#evaluation = new UnitEvaluation(cache, this.#builds, this.#evaluator);
-    this.#judgement = new GuardrailJudgement(cache, this.#builds, this.#evaluator);
+    this.#cache = new BuildCache(join(options.cacheDirectory, 'policies'));
+    this.#builds = new UnitBuilds(this.#cache);
+    this.#evaluation = new UnitEvaluation(this.#cache, this.#builds, this.#evaluator);
+    this.#judgement = new GuardrailJudgement(this.#cache, this.#builds, this.#evaluator);
   }
 
   /**
@@ -159,14 +161,14 @@ export class PolicyCompiler {
       return [];
     });
     this.#units.keepOnly(new Set(units.map(({ owner }) => owner)));
-    const rules = read.flatMap((unit) => unit.rules);
-    problems.push(...read.flatMap((unit) => unit.problems), ...expiredRules(rules, nowMs));
+    const ending = read.flatMap((unit) => unit.ending);
+    problems.push(...read.flatMap((unit) => unit.problems), ...expiredRules(ending, nowMs));
     if (problems.length > 0) throw new MeshError(sortProblems(problems));
 
     const stated: StatedRelations = {
-      needs: read.flatMap(({ needs }) => needs),
-      grants: read.flatMap(({ grants }) => grants),
-      baseline: read.flatMap(({ baseline }) => baseline),
+      needs: concatenated(read.map(({ needs }) => needs)),
+      grants: concatenated(read.map(({ grants }) => grants)),
+      baseline: concatenated(read.map(({ baseline }) => baseline)),
     };
     const platformStated = read.find(({ owner }) => owner === platform.owner);
     const platformReady = made.ready.find(({ unit }) => unit === platform);
@@ -182,27 +184,34 @@ export class PolicyCompiler {
     const others = readDenials(names, { rows: judged.others, rules: platformStated.rules });
     const mistakes = [...others.problems, ...ofTeams.flatMap((team) => team.problems)];
     if (mistakes.length > 0) throw new MeshError(sortProblems(mistakes));
-    const edges = ofTeams.flatMap((team) => team.edges).sort((a, b) => compareText(a.id, b.id));
-    const used = new Set<Grant>();
-    for (const team of joins) for (const grant of team.used) used.add(grant);
+    const edges = mergeSorted(
+      ofTeams.flatMap((team) => team.edges),
+      (a, b) => compareText(a.id, b.id),
+    );
     const aboutNeeds = new Map(
       joins.map(({ team }, index) => [team, ofTeams[index]?.findings ?? []]),
     );
     const exceeded = exceededLimits(mesh, edges);
     if (exceeded.length > 0) throw new MeshError(sortProblems(exceeded));
-    const endMs = nextExpiryMs(rules, nowMs);
+    const endMs = nextExpiryMs(ending, nowMs);
     const compiled = {
       ...stated,
       refused: ofTeams.flatMap(({ refused }) => refused).sort(compareDenials),
       edges,
-      findings: this.#findings.all(aboutNeeds, read, used),
+      findings: this.#findings.all(aboutNeeds, read, joins),
       requestPolicies: await this.#requestPolicies(tools, mesh, slices, made.ready, read),
-      rules: [...rules].sort(compareWitnesses),
+      rules: mergeSorted(
+        read.map((unit) => unit.rules),
+        compareWitnesses,
+      ),
       ...(endMs === undefined ? {} : { nextExpiryMs: endMs }),
     };
     this.#builds.forgetPrograms();
+    const sections = slices.news();
+    if (sections !== undefined) await this.#cache.storeSections(names.key, sections);
     if (this.#options.warmUp === true) {
-      this.#warm ??= made.built > 0 ? Promise.resolve() : this.#warmUp(tools, platform);
+      this.#warm ??=
+        made.built > 0 ? Promise.resolve() : this.#warmUp(tools, slices, platformReady);
     }
     this.#options.log?.('policies compiled', {
       units: units.length,
@@ -220,10 +229,13 @@ export class PolicyCompiler {
    * When all came from the cache, OPA has not run yet, and its first run takes a second longer than the
    * later ones. A build whose result nobody needs takes that second from the first change.
    */
-  async #warmUp(tools: RegoTools, unit: PolicyUnit): Promise<void> {
-    // Whatever is wrong is told by the first build that somebody needs.
-    await buildUnit(tools, unit).catch(() => undefined);
-    this.#evaluator.warmUp();
+  async #warmUp(tools: RegoTools, slices: CatalogSlices, platform: ReadyUnit): Promise<void> {
+    try {
+      await buildUnit(tools, platform.unit);
+      await this.#judgement.warmUp(tools, slices, platform);
+    } catch {
+      // Whatever is wrong is told by the first build that somebody needs.
+    }
   }
 
   async #openTools(): Promise<RegoTools> {
@@ -242,7 +254,9 @@ export class PolicyCompiler {
     const { services, teams, products } = mesh;
     const content = { services, teams, products };
     if (this.#catalog === undefined || !sameData(this.#catalog.content, content)) {
-      this.#catalog = { content, names: new MeshNames(mesh), slices: new CatalogSlices(mesh) };
+      const names = new MeshNames(mesh);
+      const slices = new CatalogSlices(mesh, this.#cache.readSections(names.key));
+      this.#catalog = { content, names, slices };
     }
     return this.#catalog;
   }

@@ -30,7 +30,9 @@ export type EvaluationAnswer =
 
 /** 256 MiB in pages of 64 KiB: a policy that needs more ends itself, not the process. */
 const MEMORY_PAGES_MAX = 4096;
-const MEMORY_PAGES_INITIAL = 16;
+const PAGE_BYTES = 65_536;
+/** A policy's memory for each byte of JSON, as measured for catalogs. */
+const BYTES_FOR_JSON = 11;
 
 const thread = thisThread();
 let loaded: LoadedPolicy | undefined;
@@ -58,9 +60,10 @@ async function answer(request: EvaluationMessage): Promise<EvaluationAnswer> {
 }
 
 async function load({ wasm, data }: LoadedProgram): Promise<LoadedPolicy> {
-  const memory = { initial: MEMORY_PAGES_INITIAL, maximum: MEMORY_PAGES_MAX };
-  const policy = await loadPolicy(wasm, memory);
-  policy.setData(new TextEncoder().encode(data).buffer);
+  const json = bytesOf(data);
+  const initial = pagesFor(wasm.byteLength, json);
+  const policy = await loadPolicy(wasm, { initial, maximum: MEMORY_PAGES_MAX });
+  policy.setData(json);
   return policy;
 }
 
@@ -69,7 +72,8 @@ function evaluate(
   { entrypoints, input }: EvaluationMessage,
 ): Record<string, unknown> {
   const results: Record<string, unknown> = {};
-  const given = input === undefined ? null : new TextEncoder().encode(input).buffer;
+  const given = input === undefined ? null : bytesOf(input);
+  if (given !== null) growAhead(policy, given);
   for (const entrypoint of entrypoints) {
     const answers: { result: unknown }[] = policy.evaluate(given, entrypoint);
     results[entrypoint] = answers[0]?.result;
@@ -77,10 +81,25 @@ function evaluate(
   return results;
 }
 
+/** Memory grows a page at a time, each at the price of many: what is foreseen is there from the start. */
+function growAhead({ mem, dataHeapPtr }: LoadedPolicy, json: ArrayBuffer): void {
+  const missing = pagesFor(dataHeapPtr, json) - mem.buffer.byteLength / PAGE_BYTES;
+  if (missing > 0) mem.grow(missing);
+}
+
+function pagesFor(baseBytes: number, json: ArrayBuffer): number {
+  const pages = Math.ceil((baseBytes + json.byteLength * BYTES_FOR_JSON) / PAGE_BYTES);
+  return Math.min(pages + 1, MEMORY_PAGES_MAX);
+}
+
+function bytesOf(text: string): ArrayBuffer {
+  return new TextEncoder().encode(text).buffer;
+}
+
 function messageOf(error: unknown): string {
   const message = textOf(error);
   return message.startsWith('opa_malloc: failed')
-    ? `needs more than ${(MEMORY_PAGES_MAX * 64) / 1024} MiB of memory`
+    ? `needs more than ${(MEMORY_PAGES_MAX * PAGE_BYTES) / 1_048_576} MiB of memory`
     : message;
 }
 

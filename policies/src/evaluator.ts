@@ -23,6 +23,8 @@ const START_TIMEOUT_MS = 60_000;
 const WAITING_FACTOR = 10;
 const LOOK_AGAIN_MS = 100;
 const THREADS_MAX = Math.min(2, availableParallelism());
+/** Of WebAssembly and data: loading that takes as long as starting a thread. */
+const LARGE_BYTES = 1_000_000;
 /** Of what a thread makes of results; the WebAssembly's own memory is not part of it. */
 const HEAP_MIB_MAX = 256;
 
@@ -36,19 +38,22 @@ interface Thread {
   readonly worker: Worker;
   /** Key of the program that it has loaded. */
   loaded: string | undefined;
+  /** Whether that took long. */
+  isLarge: boolean;
   busy: boolean;
 }
 
 /**
  * Evaluates compiled policies in threads of their own, so that a policy which never ends, or fills its
  * memory, costs its own time limit and nothing else. A thread keeps what it loaded last for requests of the same
- * key. Threads start when there is work for them, or at `warmUp`; idle, they keep no process alive.
+ * key. Threads start when there is work for them; idle, they keep no process alive.
  */
 export class Evaluator {
   // Built code only: a thread cannot load TypeScript, and both `src` and `dist` find it here.
   static readonly #script = new URL('../dist/evaluation-worker.js', import.meta.url);
 
   readonly #timeoutMs: number;
+  /** The one that was asked last is the last. */
   readonly #threads: Thread[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #running = new Set<Promise<void>>();
@@ -58,9 +63,12 @@ export class Evaluator {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Starts a thread ahead of the first evaluation. */
-  warmUp(): void {
-    if (this.#threads.length === 0) this.#start();
+  /**
+   * Loads a program ahead of the first evaluation.
+   * @throws EvaluationError
+   */
+  async warmUp(request: Pick<EvaluationRequest, 'key' | 'program'>): Promise<void> {
+    await this.evaluate({ ...request, entrypoints: [] });
   }
 
   /** @throws EvaluationError */
@@ -82,7 +90,7 @@ export class Evaluator {
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB_MAX },
     });
     worker.unref();
-    const thread = { worker, loaded: undefined, busy: false };
+    const thread = { worker, loaded: undefined, isLarge: false, busy: false };
     this.#threads.push(thread);
     // Whoever waits for it hears of it too; a thread that ends while idle is nobody's failure.
     worker.on('error', () => this.#forget(thread));
@@ -111,11 +119,12 @@ export class Evaluator {
     }
   }
 
+  /** A large program stays loaded as long as there may be another thread; then the one that was asked last does. */
   #freeThread(): Thread | undefined {
     const free = this.#threads.filter(({ busy }) => !busy);
     const wanted = this.#waiting[0]?.request.key;
-    const best = free.find(({ loaded }) => loaded === wanted) ?? free[0];
-    return best ?? (this.#threads.length < THREADS_MAX ? this.#start() : undefined);
+    const best = free.find(({ loaded }) => loaded === wanted) ?? free.find((each) => !each.isLarge);
+    return best ?? (this.#threads.length < THREADS_MAX ? this.#start() : free[0]);
   }
 
   /** What the thread has loaded goes first, then what no other thread is about to have loaded. */
@@ -132,12 +141,18 @@ export class Evaluator {
     thread: Thread,
     { key, program, entrypoints, input }: EvaluationRequest,
   ): Promise<Readonly<Record<string, unknown>>> {
+    const loading = thread.loaded === key ? undefined : program();
     const message: EvaluationMessage = {
       entrypoints,
-      ...(thread.loaded === key ? {} : { program: program() }),
+      ...(loading === undefined ? {} : { program: loading }),
       ...(input === undefined ? {} : { input }),
     };
-    thread.loaded = key;
+    if (loading !== undefined) {
+      thread.loaded = key;
+      thread.isLarge = loading.wasm.byteLength + loading.data.length > LARGE_BYTES;
+    }
+    this.#forget(thread);
+    this.#threads.push(thread);
     const answer = await this.#ask(thread, message);
     if ('error' in answer) {
       thread.loaded = undefined;

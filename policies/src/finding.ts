@@ -1,9 +1,11 @@
 import type { Witness } from '@dotline/model/edge';
 import type { Mesh } from '@dotline/model/mesh';
 import type { Problem } from '@dotline/model/mesh-error';
-import { type Agreement, isRefusedBy, type Join } from './join-relations.js';
+import { isRefusedBy, type Join, pairOf } from './join-relations.js';
 import {
   type CallerSelector,
+  compareGrants,
+  compareNeeds,
   compareText,
   compareWitnesses,
   type Grant,
@@ -28,11 +30,9 @@ export type Finding =
 
 /** All findings of a join, sorted by the file and line they are about. */
 export function findingsOf(join: Join, refused: readonly GuardrailDenial[]): Finding[] {
-  const agreements = new Map<string, Agreement[]>();
-  for (const agreement of join.agreements) {
-    const key = `${agreement.caller} ${agreement.operation}`;
-    agreements.set(key, [...(agreements.get(key) ?? []), agreement]);
-  }
+  const refusedPairs = new Set(refused.map(pairOf));
+  const agreements =
+    refused.length === 0 ? [] : join.agreements.filter((each) => refusedPairs.has(pairOf(each)));
   const findings: Finding[] = [
     ...join.ungranted.map((need) => ({
       kind: 'ungranted-need' as const,
@@ -41,9 +41,7 @@ export function findingsOf(join: Join, refused: readonly GuardrailDenial[]): Fin
     })),
     ...join.unused.map(unusedGrant),
     ...refused.flatMap((denial) => {
-      const agreement = agreements
-        .get(`${denial.caller} ${denial.operation}`)
-        ?.find((each) => isRefusedBy(each, denial));
+      const agreement = agreements.find((each) => isRefusedBy(each, denial));
       if (agreement === undefined) return [];
       const { need, grant } = agreement;
       return [{ kind: 'guardrail-refused' as const, team: need.team, need, grant, denial }];
@@ -61,31 +59,16 @@ export function sortFindings(findings: Finding[]): Finding[] {
 export function compareFindings(a: Finding, b: Finding, byContent: boolean): number {
   const byPlace = compareWitnesses(subject(a), subject(b));
   if (byPlace !== 0 || !byContent) return byPlace;
-  return compareText(a.kind, b.kind) || compareText(contentOf(a), contentOf(b));
+  return compareText(a.kind, b.kind) || compareContents(a, b);
 }
 
-const contents = new WeakMap<Finding, string>();
-
-function contentOf(finding: Finding): string {
-  const known = contents.get(finding) ?? wordsOf(finding);
-  contents.set(finding, known);
-  return known;
-}
-
-/** What tells findings of one kind and place apart; there can be thousands of the first two. */
-function wordsOf(finding: Finding): string {
-  switch (finding.kind) {
-    case 'unused-grant': {
-      const { operation, caller } = finding.grant;
-      return `${operation} ${caller.kind} ${caller.name}`;
-    }
-    case 'ungranted-need': {
-      const { service, operation, purpose = '', optional = false } = finding.need;
-      return `${service} ${operation} ${purpose} ${optional}`;
-    }
-    case 'guardrail-refused':
-      return JSON.stringify(finding);
-  }
+/** Of one kind and place. There can be thousands of them, hardly ever refused ones. */
+function compareContents(a: Finding, b: Finding): number {
+  if (a.kind === 'unused-grant' && b.kind === 'unused-grant')
+    return compareGrants(a.grant, b.grant);
+  if (a.kind === 'ungranted-need' && b.kind === 'ungranted-need')
+    return compareNeeds(a.need, b.need);
+  return compareText(JSON.stringify(a), JSON.stringify(b));
 }
 
 /** The finding that nobody uses a grant. */

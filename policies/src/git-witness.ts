@@ -3,6 +3,10 @@ import { git, gitLines } from '@dotline/platform-process/git';
 
 /** Nothing waits for Git longer than this. */
 const LOOK = { timeoutMs: 10_000 };
+const STATUS = [
+  ...['status', '--porcelain=v2', '--branch', '-z', '--untracked-files=all'],
+  ...['--no-renames', '--', 'policies'],
+];
 
 /** What was read of a history up to one commit. */
 interface History {
@@ -33,9 +37,12 @@ export class GitWitness {
   ): Promise<ReadonlyMap<string, string>> {
     if (files.size === 0) return new Map();
     try {
-      const prefix =
-        this.#history?.directory === directory ? this.#history.prefix : await readPrefix(directory);
-      const { head, changed } = await readStatus(directory, prefix);
+      const known = this.#history?.directory === directory ? this.#history.prefix : undefined;
+      const [prefix, status] = await Promise.all([
+        known ?? readPrefix(directory),
+        git(directory, STATUS, LOOK),
+      ]);
+      const { head, changed } = readStatus(status, prefix);
       const history = await this.#historyAt(directory, prefix, head);
       const wanted = [...files].filter((file) => !changed.has(file));
       const missing = wanted.filter(
@@ -86,9 +93,11 @@ export function lastCommits(
 
 /** The witness with the commit of its file, when there is one. */
 export function withCommit(witness: Witness, commits: ReadonlyMap<string, string>): Witness {
-  const { commit: _before, ...rest } = witness;
   const commit = commits.get(witness.file);
-  return commit === undefined ? rest : { ...rest, commit };
+  if (commit === witness.commit) return witness;
+  if (commit !== undefined) return { ...witness, commit };
+  const { commit: _before, ...rest } = witness;
+  return rest;
 }
 
 function readPrefix(directory: string): Promise<string> {
@@ -96,12 +105,7 @@ function readPrefix(directory: string): Promise<string> {
 }
 
 /** The commit that is checked out, and the files that differ from it or are not in it. */
-async function readStatus(
-  directory: string,
-  prefix: string,
-): Promise<{ head: string; changed: ReadonlySet<string> }> {
-  const status = ['status', '--porcelain=v2', '--branch', '-z', '--untracked-files=all'];
-  const text = await git(directory, [...status, '--no-renames', '--', 'policies'], LOOK);
+function readStatus(text: string, prefix: string): { head: string; changed: ReadonlySet<string> } {
   let head = '';
   const changed = new Set<string>();
   for (const entry of text.split('\0')) {

@@ -49,32 +49,27 @@ export class GuardrailJudgement {
     platform: ReadyUnit,
     teams: readonly TeamJoin[],
   ): Promise<Judgement | { problems: readonly Problem[] }> {
-    const { facts, unit, key } = platform;
-    const entrypoint = unit.emits
-      .filter(({ rule }) => rule === 'deny')
-      .map(entrypointOf)
-      .find((each) => facts.entrypoints.includes(each));
+    const { facts, key } = platform;
+    const entrypoint = entrypointOfDenials(platform);
     const asked = teams.filter(({ join }) => join.agreements.length > 0);
     if (entrypoint === undefined || asked.length === 0) {
       return { rows: new Map(), others: [], evaluated: false };
     }
-    const slice = slices.slice(facts.reads);
-    const guardrails = `${key} ${slice.hash}`;
+    const guardrails = `${key} ${slices.slice(facts.reads).hash}`;
     if (this.#knownFor !== guardrails) this.#known = new WeakMap();
     this.#knownFor = guardrails;
     const name = `${guardrails} ${sha256(asked.map((team) => team.key).join('\n'))}`;
     const unknown = facts.judgesOneByOne ? asked.filter((team) => !this.#known.has(team)) : asked;
     if (unknown.length === 0) return this.#judgement(asked, [], false);
     if (unknown.length === asked.length) {
-      const stored = (await this.#cache.readResult(key, 'denied', name))?.rows;
+      const stored = this.#cache.readResult(key, 'denied', name)?.rows;
       if (Array.isArray(stored)) return this.#judgement(asked, this.#learn(asked, stored), false);
     }
 
     const wasm = await this.#builds.readOwnProgram(tools, platform);
     const evaluate = async (batch: readonly TeamJoin[]): Promise<Rows> => {
       const sets = await this.#evaluator.evaluate({
-        key: `${platform.program} ${slice.hash}`,
-        program: () => ({ wasm, data: slice.json() }),
+        ...programOf(slices, platform, wasm),
         entrypoints: [entrypoint],
         input: `{"candidates":[${batch.map((team) => candidatesText(names, team)).join(',')}]}`,
       });
@@ -95,6 +90,13 @@ export class GuardrailJudgement {
       if (!(error instanceof EvaluationError)) throw error;
       return { problems: [evaluationProblem(facts, error)] };
     }
+  }
+
+  /** Loads the guardrails, since every change of a team's edges is put to them. */
+  async warmUp(tools: RegoTools, slices: CatalogSlices, platform: ReadyUnit): Promise<void> {
+    if (entrypointOfDenials(platform) === undefined) return;
+    const wasm = await this.#builds.readOwnProgram(tools, platform);
+    await this.#evaluator.warmUp(programOf(slices, platform, wasm));
   }
 
   /** Keeps what was said of each team's questions. Returns what was said of anything else. */
@@ -127,6 +129,18 @@ export class GuardrailJudgement {
       }),
     );
   }
+}
+
+function entrypointOfDenials({ facts, unit }: ReadyUnit): string | undefined {
+  return unit.emits
+    .filter(({ rule }) => rule === 'deny')
+    .map(entrypointOf)
+    .find((each) => facts.entrypoints.includes(each));
+}
+
+function programOf(slices: CatalogSlices, { program, facts }: ReadyUnit, wasm: Uint8Array) {
+  const slice = slices.slice(facts.reads);
+  return { key: `${program} ${slice.hash}`, program: () => ({ wasm, data: slice.json() }) };
 }
 
 /** Whole teams, since what is known is known of teams; all of them at once where they cannot be told apart. */

@@ -35,11 +35,15 @@ export interface Candidate extends Omit<Agreement, 'need' | 'grant'> {
 }
 
 /** What joining relations gives, before guardrails are asked. */
-export interface Join {
+export interface Join extends NeedJoin {
+  readonly unused: readonly Grant[];
+}
+
+/** What needs come to. */
+export interface NeedJoin {
   /** Sorted by caller, operation and purpose; one for each three. */
   readonly agreements: readonly Agreement[];
   readonly ungranted: readonly Need[];
-  readonly unused: readonly Grant[];
 }
 
 /** The narrower the consent, the better it proves an edge. */
@@ -50,6 +54,14 @@ const NARROWNESS: Readonly<Record<CallerKind, number>> = {
   product: 3,
 };
 const CALLER_KINDS: readonly CallerKind[] = ['service', 'team', 'tier', 'product'];
+/** The usual ways of consent, one object each. */
+const BY_ONE: Readonly<Record<CallerKind | 'baseline', Agreement['grantedTo']>> = {
+  service: ['service'],
+  team: ['team'],
+  tier: ['tier'],
+  product: ['product'],
+  baseline: ['baseline'],
+};
 
 /**
  * needs ∩ grants, plus the baseline. A hash join: each need looks up at most four keys (its service, and that
@@ -60,11 +72,18 @@ export function joinRelations(mesh: Mesh, stated: StatedRelations): Join {
   const operations = new Map(
     mesh.services.flatMap((service) => service.operations).map((each) => [each.id, each]),
   );
-  return joinOver({ services, operations }, stated);
+  const grants = new GrantIndex(stated.grants);
+  const used = new Set<Grant>();
+  const join = joinNeeds({ services, operations }, stated, () => grants, used);
+  return { ...join, unused: stated.grants.filter((grant) => !used.has(grant)) };
 }
 
-/** The same for whoever has the services and operations by name already. */
-export function joinOver(
+/**
+ * The same for some needs, by whoever has the services, operations and grants by name already.
+ * @param grantsOf where the grants of an operation are found, if there are any
+ * @param used to which the grants are added that the needs use
+ */
+export function joinNeeds(
   {
     services,
     operations,
@@ -72,13 +91,12 @@ export function joinOver(
     readonly services: ReadonlyMap<string, Service>;
     readonly operations: ReadonlyMap<string, Operation>;
   },
-  stated: StatedRelations,
-): Join {
-  const index = new GrantIndex(stated.grants);
-  const used = new Set<Grant>();
+  { needs, baseline }: Pick<StatedRelations, 'needs' | 'baseline'>,
+  grantsOf: (operation: string) => GrantIndex | undefined,
+  used: Set<Grant>,
+): NeedJoin {
   const ungranted: Need[] = [];
-  /** By caller, then operation: one for each purpose. */
-  const agreements = new Map<string, Map<string, Agreement[]>>();
+  const agreements: Agreement[] = [];
   const agree = (
     { service, operation, purpose = '', optional = false, witness: need }: Need,
     grant: Witness,
@@ -86,63 +104,80 @@ export function joinOver(
   ) => {
     const found = operations.get(operation);
     if (found === undefined) return;
-    const ofCaller = entry(agreements, service, () => new Map<string, Agreement[]>());
-    const same = entry(ofCaller, operation, (): Agreement[] => []);
-    const at = same.findIndex((each) => each.purpose === purpose);
-    const before = same[at];
-    if (before === undefined) {
-      same.push({
-        caller: service,
-        callee: found.service,
-        operation,
-        class: found.class,
-        purpose,
-        optional,
-        need,
-        grant,
-        grantedTo: grantedTo.length === 1 ? grantedTo : [...new Set(grantedTo)].sort(),
-      });
-      return;
-    }
-    same[at] = {
-      ...before,
-      optional: before.optional || optional,
-      need: smaller(before.need, need),
-      grantedTo: [...new Set([...before.grantedTo, ...grantedTo])].sort(),
-    };
+    agreements.push({
+      caller: service,
+      callee: found.service,
+      operation,
+      class: found.class,
+      purpose,
+      optional,
+      need,
+      grant,
+      grantedTo,
+    });
   };
 
-  for (const need of stated.needs) {
+  for (const need of needs) {
     const service = services.get(need.service);
-    const matching = service === undefined ? [] : index.matching(service, need.operation);
-    const [proof] = matching.length === 1 ? matching : [...matching].sort(compareProofs);
+    const matching =
+      service === undefined
+        ? []
+        : (grantsOf(need.operation)?.matching(service, need.operation) ?? []);
+    const [proof, ...others] = matching.length < 2 ? matching : [...matching].sort(compareProofs);
     if (proof === undefined) {
       ungranted.push(need);
       continue;
     }
     for (const grant of matching) used.add(grant);
-    const kinds = matching.map((grant) => grant.caller.kind);
+    const { kind } = proof.caller;
+    const kinds =
+      others.length === 0 ? BY_ONE[kind] : kindsOf(matching.map((each) => each.caller.kind));
     agree(need, proof.witness, kinds);
   }
   // Teams' own consent is the better proof, so the baseline only adds what is not agreed already.
-  const baseline = [...stated.baseline].sort((a, b) => compareWitnesses(a.witness, b.witness));
-  for (const allowance of baseline) {
-    agree(allowance, allowance.witness, ['baseline']);
-  }
+  const allowances = [...baseline].sort((a, b) => compareWitnesses(a.witness, b.witness));
+  for (const allowance of allowances) agree(allowance, allowance.witness, BY_ONE.baseline);
+  agreements.sort(compareAgreements);
+  const agreed = new Set(ungranted.length === 0 ? [] : agreements.map(pairOf));
   return {
-    agreements: inOrder(agreements).flatMap((ofCaller) =>
-      inOrder(ofCaller).flatMap((same) =>
-        same.length === 1 ? same : same.sort((a, b) => compareText(a.purpose, b.purpose)),
-      ),
+    agreements: withoutRepeats(agreements),
+    ungranted: ungranted.filter(
+      ({ service, operation }) => !agreed.has(pairOf({ caller: service, operation })),
     ),
-    ungranted: ungranted.filter((need) => !agreements.get(need.service)?.has(need.operation)),
-    unused: stated.grants.filter((grant) => !used.has(grant)),
   };
 }
 
-/** The values of a map in the order of its keys. */
-function inOrder<Value>(map: ReadonlyMap<string, Value>): Value[] {
-  return [...map].sort(([a], [b]) => compareText(a, b)).map(([, value]) => value);
+function compareAgreements(a: Agreement, b: Agreement): number {
+  return (
+    compareText(a.caller, b.caller) ||
+    compareText(a.operation, b.operation) ||
+    compareText(a.purpose, b.purpose)
+  );
+}
+
+/** Sorted agreements, those of one caller, operation and purpose made one. */
+function withoutRepeats(sorted: readonly Agreement[]): Agreement[] {
+  const distinct: Agreement[] = [];
+  let last: Agreement | undefined;
+  for (const agreement of sorted) {
+    if (last === undefined || compareAgreements(last, agreement) !== 0) {
+      distinct.push(agreement);
+      last = agreement;
+      continue;
+    }
+    last = {
+      ...last,
+      optional: last.optional || agreement.optional,
+      need: smaller(last.need, agreement.need),
+      grantedTo: kindsOf([...last.grantedTo, ...agreement.grantedTo]),
+    };
+    distinct[distinct.length - 1] = last;
+  }
+  return distinct;
+}
+
+function kindsOf(kinds: Agreement['grantedTo']): Agreement['grantedTo'] {
+  return [...new Set(kinds)].sort();
 }
 
 function entry<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
@@ -179,6 +214,7 @@ export function denialsOf(
   agreements: readonly Agreement[],
   denials: readonly GuardrailDenial[],
 ): GuardrailDenial[] {
+  if (denials.length === 0) return [];
   const purposes = new Map<string, Set<string>>();
   for (const agreement of agreements) {
     const pair = pairOf(agreement);
@@ -198,7 +234,11 @@ export function isRefusedBy(agreement: Agreement, denial: GuardrailDenial): bool
   );
 }
 
-/** Edges of the agreements that no guardrail refuses, sorted by id. */
+/**
+ * Edges of the agreements that no guardrail refuses, sorted by id.
+ * @param agreements in the order of a join: those of one caller and operation stand together, and so do those of
+ *   one callee, whose name its operations begin with
+ */
 export function edgesOf(
   agreements: readonly Agreement[],
   refused: readonly GuardrailDenial[],
@@ -207,25 +247,25 @@ export function edgesOf(
   for (const denial of refused) {
     refusals.set(pairOf(denial), [...(refusals.get(pairOf(denial)) ?? []), denial]);
   }
-  const allowed = new Map<string, Map<string, [Agreement, ...Agreement[]]>>();
-  for (const agreement of agreements) {
-    const denials = refusals.size === 0 ? undefined : refusals.get(pairOf(agreement));
-    if (denials?.some((denial) => isRefusedBy(agreement, denial))) continue;
-    const ofCaller = entry(allowed, agreement.caller, () => new Map());
-    const same = ofCaller.get(agreement.operation);
-    if (same === undefined) ofCaller.set(agreement.operation, [agreement]);
-    else same.push(agreement);
-  }
+  const isAllowed = (agreement: Agreement) =>
+    !refusals.get(pairOf(agreement))?.some((denial) => isRefusedBy(agreement, denial));
+  const allowed = refusals.size === 0 ? agreements : agreements.filter(isAllowed);
   const edges: Edge[] = [];
-  for (const [caller, ofCaller] of allowed) {
-    const operations = new Map<string, AgreedOperation[]>();
-    for (const [first, ...others] of ofCaller.values()) {
-      const ofEdge = entry(operations, first.callee, (): AgreedOperation[] => []);
-      ofEdge.push(agreedOperation(first, others));
+  let operations: AgreedOperation[] = [];
+  for (let at = 0, end: number; at < allowed.length; at = end) {
+    const first = allowed[at];
+    if (first === undefined) break;
+    const { caller, callee, operation } = first;
+    for (end = at + 1; end < allowed.length; end++) {
+      const next = allowed[end];
+      if (next?.operation !== operation || next.caller !== caller) break;
     }
-    for (const [callee, agreed] of operations) {
-      edges.push({ id: edgeId(caller, callee), caller, callee, operations: agreed });
+    const last = edges.at(-1);
+    if (last?.caller !== caller || last.callee !== callee) {
+      operations = [];
+      edges.push({ id: edgeId(caller, callee), caller, callee, operations });
     }
+    operations.push(agreedOperation(first, allowed.slice(at + 1, end)));
   }
   return edges.sort((a, b) => compareText(a.id, b.id));
 }
@@ -262,7 +302,7 @@ export function pairOf({ caller, operation }: { caller: string; operation: strin
 const LOOKED_THROUGH_MAX = 16;
 
 /** Grants by operation, then by whom they let in. */
-class GrantIndex {
+export class GrantIndex {
   readonly #grants = new Map<string, Grant[]>();
   /** Of operations with many grants, by kind and name of the caller. */
   readonly #many = new Map<string, Map<string, Grant[]>>();

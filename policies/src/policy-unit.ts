@@ -80,9 +80,10 @@ export async function readPolicyUnits(
     readPlatformFiles(mesh, shipped, problems),
   ]);
   const byTeam = new Map<string, PolicySource[]>();
-  const known = mesh.teams.map((team) => team.name);
+  const known = new Set(mesh.teams.map((team) => team.name));
   for (const source of teamSources) {
-    const [team = '', ...rest] = relative('policies/teams', source.file).split('/');
+    // Below policies/teams.
+    const [team = '', ...rest] = source.file.split('/').slice(2);
     if (rest.length === 0) {
       const message = 'belongs to no team';
       problems.push({
@@ -91,8 +92,8 @@ export async function readPolicyUnits(
         message,
         hint: 'move it to policies/teams/<team>/',
       });
-    } else if (!known.includes(team)) {
-      const hint = didYouMean(team, known) ?? `mesh.yaml knows: ${known.join(', ')}`;
+    } else if (!known.has(team)) {
+      const hint = didYouMean(team, known) ?? `mesh.yaml knows: ${[...known].join(', ')}`;
       problems.push({ file: source.file, line: 1, message: `unknown team ${team}`, hint });
     } else {
       const sources = byTeam.get(team) ?? [];

@@ -1,13 +1,15 @@
-import { createHash } from 'node:crypto';
 import type { Witness } from '@dotline/model/edge';
 import type { Mesh, Operation, Service } from '@dotline/model/mesh';
 import type { Problem } from '@dotline/model/mesh-error';
 import { z } from 'zod';
+import { sha256 } from './build-cache.js';
 import { didYouMean } from './nearest-name.js';
 import {
   type BaselineAllowance,
   type CallerKind,
   type CallerSelector,
+  compareGrants,
+  compareNeeds,
   compareText,
   compareWitnesses,
   type Grant,
@@ -18,7 +20,6 @@ import {
 /** More than this from one set is a mistake, such as a grant for every pair of services. */
 const RELATIONS_MAX = 100_000;
 
-const Rows = z.array(z.object({ rule: z.number().int().nonnegative(), relation: z.unknown() }));
 const PURPOSE_ERROR =
   'purpose must be a name of lower-case letters, digits and dashes, such as "support"';
 const Purpose = z
@@ -48,6 +49,8 @@ const DenialShape = z.strictObject({
 export class MeshNames {
   readonly services: ReadonlyMap<string, Service>;
   readonly operations: ReadonlyMap<string, Operation>;
+  /** By operation. */
+  readonly #owners = new Map<string, string>();
   readonly #callers: Readonly<Record<CallerKind, ReadonlySet<string>>>;
   readonly #mesh: Mesh;
   #key: string | undefined;
@@ -55,9 +58,14 @@ export class MeshNames {
   constructor(mesh: Mesh) {
     this.#mesh = mesh;
     this.services = new Map(mesh.services.map((service) => [service.name, service]));
-    this.operations = new Map(
-      mesh.services.flatMap((service) => service.operations).map((each) => [each.id, each]),
-    );
+    const operations = new Map<string, Operation>();
+    for (const { team, operations: offered } of mesh.services) {
+      for (const operation of offered) {
+        operations.set(operation.id, operation);
+        this.#owners.set(operation.id, team);
+      }
+    }
+    this.operations = operations;
     this.#callers = {
       service: new Set(this.services.keys()),
       team: new Set(mesh.teams.map((team) => team.name)),
@@ -66,18 +74,25 @@ export class MeshNames {
     };
   }
 
-  /** Names all that a look-up may give. */
+  /** Names all that a look-up may give, but for where the mesh directory is. */
   get key(): string {
-    const { services, teams, products } = this.#mesh;
-    this.#key ??= createHash('sha256')
-      .update(JSON.stringify({ services, teams, products }))
-      .digest('hex');
+    this.#key ??= contentKey(this.#mesh);
     return this.#key;
   }
 
   callers(kind: CallerKind): ReadonlySet<string> {
     return this.#callers[kind];
   }
+
+  /** The team whose service offers an operation. */
+  teamOf(operation: string): string | undefined {
+    return this.#owners.get(operation);
+  }
+}
+
+function contentKey({ services, teams, products }: Mesh): string {
+  const content = services.map(({ directory: _directory, file: _file, ...service }) => service);
+  return sha256(JSON.stringify({ services: content, teams, products }));
 }
 
 /** Relations that hold, and what is wrong with the rest, by the rule's file and line. */
@@ -92,32 +107,35 @@ const NEED_EXAMPLE =
 /** What a set is after its evaluation, and the rules that its elements name. */
 export type Emitted = { readonly rows: unknown; readonly rules: readonly Witness[] };
 
+/** An element of an instrumented set: what a rule emitted, and which rule that was. */
+interface EmittedRow {
+  readonly rule: number;
+  readonly relation: unknown;
+}
+
 export function readNeeds(names: MeshNames, team: string, emitted: Emitted): ReadRelations<Need> {
-  const read = readRows(
-    emitted,
-    'needs',
-    NeedShape,
-    NEED_EXAMPLE,
-    (need, witness) => [
+  const { relations, problems } = readRows(emitted, 'needs', {
+    shape: NeedShape,
+    example: NEED_EXAMPLE,
+    check: (need, witness) => [
       ...unknownService(names, need.service, witness),
       ...unknownOperation(names, need.operation, witness),
       ...foreignService(names, team, need.service, witness),
     ],
-    (relation) => plainNeed(names, team, relation),
-  );
-  const { relations, problems } = sorted(read.relations.map(needOf), read.problems, needKey);
+    relationOf: needOf,
+    plain: (relation, witness) => plainNeed(names, team, relation, witness),
+  });
+  relations.sort(compareNeeds);
   return { relations, problems: [...problems, ...contradictions(relations)] };
 }
 
 export function readGrants(names: MeshNames, team: string, emitted: Emitted): ReadRelations<Grant> {
-  const example =
-    '{"operation": "<service>.<operation>", "caller": {"service" | "team" | "tier" | "product": "…"}}';
-  const read = readRows(
-    emitted,
-    'grants',
-    GrantShape,
-    example,
-    (grant, witness) => {
+  const selectors: Selectors = new Map();
+  const { relations, problems } = readRows(emitted, 'grants', {
+    shape: GrantShape,
+    example:
+      '{"operation": "<service>.<operation>", "caller": {"service" | "team" | "tier" | "product": "…"}}',
+    check: (grant, witness) => {
       const { kind, name } = selector(grant.caller);
       const owner = names.operations.get(grant.operation)?.service;
       return [
@@ -126,44 +144,50 @@ export function readGrants(names: MeshNames, team: string, emitted: Emitted): Re
         ...unknownName(kind, name, names.callers(kind), witness),
       ];
     },
-    (relation) => plainGrant(names, team, relation),
-  );
-  const relations = read.relations.map(({ operation, caller, witness }) => ({
-    operation,
-    caller: selector(caller),
-    witness,
-  }));
-  return sorted(
-    relations,
-    read.problems,
-    ({ operation, caller }) => `${operation} ${caller.kind} ${caller.name}`,
-  );
+    relationOf: ({ operation, caller }, witness): Grant => ({
+      operation,
+      caller: selector(caller),
+      witness,
+    }),
+    plain: (relation, witness) => plainGrant(names, team, selectors, relation, witness),
+  });
+  relations.sort(compareGrants);
+  return { relations, problems };
 }
 
 export function readBaseline(names: MeshNames, emitted: Emitted): ReadRelations<BaselineAllowance> {
-  const read = readRows(emitted, 'allow', NeedShape, NEED_EXAMPLE, (allowance, witness) => [
-    ...unknownService(names, allowance.service, witness),
-    ...unknownOperation(names, allowance.operation, witness),
-  ]);
-  return sorted(read.relations.map(needOf), read.problems, needKey);
+  const { relations, problems } = readRows(emitted, 'allow', {
+    shape: NeedShape,
+    example: NEED_EXAMPLE,
+    check: (allowance, witness) => [
+      ...unknownService(names, allowance.service, witness),
+      ...unknownOperation(names, allowance.operation, witness),
+    ],
+    relationOf: needOf,
+  });
+  relations.sort(compareNeeds);
+  return { relations, problems };
 }
 
 export function readDenials(names: MeshNames, emitted: Emitted): ReadRelations<GuardrailDenial> {
-  const example = '{"caller": "…", "operation": "<service>.<operation>", "reason": "…"}';
-  const read = readRows(emitted, 'deny', DenialShape, example, (denial, witness) => [
-    ...unknownService(names, denial.caller, witness),
-    ...unknownOperation(names, denial.operation, witness),
-  ]);
-  const relations = read.relations.map(({ caller, operation, purpose, reason, witness }) => ({
-    caller,
-    callee: names.operations.get(operation)?.service ?? '',
-    operation,
-    ...(purpose === undefined ? {} : { purpose }),
-    reason,
-    guardrail: witness,
-  }));
+  const { relations, problems } = readRows(emitted, 'deny', {
+    shape: DenialShape,
+    example: '{"caller": "…", "operation": "<service>.<operation>", "reason": "…"}',
+    check: (denial, witness) => [
+      ...unknownService(names, denial.caller, witness),
+      ...unknownOperation(names, denial.operation, witness),
+    ],
+    relationOf: ({ caller, operation, purpose, reason }, guardrail): GuardrailDenial => ({
+      caller,
+      callee: names.operations.get(operation)?.service ?? '',
+      operation,
+      ...(purpose === undefined ? {} : { purpose }),
+      reason,
+      guardrail,
+    }),
+  });
   relations.sort(compareDenials);
-  return { relations, problems: read.problems };
+  return { relations, problems };
 }
 
 /** By whom they refuse what, then by place. */
@@ -181,46 +205,52 @@ export function compareDenials(a: GuardrailDenial, b: GuardrailDenial): number {
 function plainNeed(
   names: MeshNames,
   team: string,
-  relation: unknown,
-): z.infer<typeof NeedShape> | undefined {
-  if (typeof relation !== 'object' || relation === null) return undefined;
-  const { service, operation, ...others } = relation as Record<string, unknown>;
+  relation: Readonly<Record<string, unknown>>,
+  witness: Witness,
+): Need | undefined {
+  for (const key in relation) if (key !== 'service' && key !== 'operation') return undefined;
+  const { service, operation } = relation;
   if (typeof service !== 'string' || typeof operation !== 'string') return undefined;
-  for (const _ in others) return undefined;
-  const isSound = names.services.get(service)?.team === team && names.operations.has(operation);
-  return isSound ? { service, operation } : undefined;
+  const caller = names.services.get(service);
+  const called = names.operations.get(operation);
+  if (caller?.team !== team || called === undefined) return undefined;
+  // The mesh's own texts: equal ones are then the same, and quickly compared.
+  return { service: caller.name, operation: called.id, witness };
 }
+
+/** What rows say of callers, which many of them say alike; nothing where that takes a closer look. */
+type Selectors = Map<unknown, CallerSelector | undefined>;
 
 /** The usual grant: of an own operation, to one known caller. */
 function plainGrant(
   names: MeshNames,
   team: string,
-  relation: unknown,
-): z.infer<typeof GrantShape> | undefined {
-  if (typeof relation !== 'object' || relation === null) return undefined;
-  const { operation, caller, ...others } = relation as Record<string, unknown>;
-  if (typeof operation !== 'string' || typeof caller !== 'object' || caller === null) {
-    return undefined;
-  }
-  for (const _ in others) return undefined;
-  const owner = names.operations.get(operation)?.service ?? '';
-  if (names.services.get(owner)?.team !== team) return undefined;
-  const [[kind, name] = ['', undefined], ...more] = Object.entries(caller);
-  if (more.length > 0 || typeof name !== 'string') return undefined;
-  if (kind === 'service' && names.callers(kind).has(name))
-    return { operation, caller: { service: name } };
-  if (kind === 'team' && names.callers(kind).has(name))
-    return { operation, caller: { team: name } };
-  return undefined;
+  selectors: Selectors,
+  relation: Readonly<Record<string, unknown>>,
+  witness: Witness,
+): Grant | undefined {
+  for (const key in relation) if (key !== 'operation' && key !== 'caller') return undefined;
+  const { operation, caller } = relation;
+  if (typeof operation !== 'string' || names.teamOf(operation) !== team) return undefined;
+  const selected = selectors.get(caller) ?? plainCaller(names, caller);
+  selectors.set(caller, selected);
+  const granted = names.operations.get(operation);
+  if (selected === undefined || granted === undefined) return undefined;
+  return { operation: granted.id, caller: selected, witness };
 }
 
-function needOf({
-  service,
-  operation,
-  purpose,
-  optional,
-  witness,
-}: z.infer<typeof NeedShape> & { readonly witness: Witness }): Need {
+/** One known service or team. */
+function plainCaller(names: MeshNames, caller: unknown): CallerSelector | undefined {
+  if (typeof caller !== 'object' || caller === null) return undefined;
+  const [[kind, name] = ['', undefined], ...more] = Object.entries(caller);
+  if (more.length > 0 || (kind !== 'service' && kind !== 'team')) return undefined;
+  return typeof name === 'string' && names.callers(kind).has(name) ? { kind, name } : undefined;
+}
+
+function needOf(
+  { service, operation, purpose, optional }: z.infer<typeof NeedShape>,
+  witness: Witness,
+): Need {
   return {
     service,
     operation,
@@ -228,10 +258,6 @@ function needOf({
     ...(optional === true ? { optional } : {}),
     witness,
   };
-}
-
-function needKey({ service, operation, purpose = '', optional = false }: Need): string {
-  return `${service} ${operation} ${purpose} ${optional}`;
 }
 
 /** A service works on without an operation or it does not; two answers would make the softer one win. */
@@ -257,30 +283,37 @@ function selector(caller: z.infer<typeof CallerShape>): CallerSelector {
   return { kind: 'product', name: caller.product };
 }
 
-/** Reads the elements of a set that have the right shape and pass a check; the others are problems. */
-export function readRows<Shape>(
-  { rows, rules }: Emitted,
-  set: string,
-  shape: z.ZodType<Shape>,
-  example: string,
-  check: (relation: Shape, witness: Witness) => Problem[],
+/** How the elements of a set are read. */
+export interface RelationReader<Shape, Relation> {
+  readonly shape: z.ZodType<Shape>;
+  /** For people who wrote another shape. */
+  readonly example: string;
+  check(relation: Shape, witness: Witness): Problem[];
+  relationOf(relation: Shape, witness: Witness): Relation;
   /** A relation that has the shape and passes the check beyond doubt, seen at a glance. */
-  plain: (relation: unknown) => Shape | undefined = () => undefined,
-): ReadRelations<Shape & { readonly witness: Witness }> {
-  const relations: (Shape & { witness: Witness })[] = [];
+  plain?(relation: Readonly<Record<string, unknown>>, witness: Witness): Relation | undefined;
+}
+
+/** Reads the elements of a set that have the right shape and pass a check; the others are problems. */
+export function readRows<Shape, Relation>(
+  { rows = [], rules }: Emitted,
+  set: string,
+  { shape, example, check, relationOf, plain }: RelationReader<Shape, Relation>,
+): ReadRelations<Relation> {
+  const relations: Relation[] = [];
   const problems: Problem[] = [];
-  const emitted = Rows.parse(rows ?? []);
-  if (emitted.length > RELATIONS_MAX && rules[0] !== undefined) {
+  if (!Array.isArray(rows)) throw new TypeError(`${set} is no set`);
+  if (rows.length > RELATIONS_MAX && rules[0] !== undefined) {
     const { file, line } = rules[0];
-    const message = `${set} has ${emitted.length} elements, more than ${RELATIONS_MAX}`;
+    const message = `${set} has ${rows.length} elements, more than ${RELATIONS_MAX}`;
     return { relations, problems: [{ file, line, message, hint: 'grant to teams or products' }] };
   }
-  for (const { rule, relation } of emitted) {
+  for (const { rule, relation } of rows as readonly EmittedRow[]) {
     const witness = rules[rule];
     if (witness === undefined) throw new RangeError(`${set}: there is no rule ${rule}`);
-    const sound = plain(relation);
+    const sound = isRecord(relation) ? plain?.(relation, witness) : undefined;
     if (sound !== undefined) {
-      relations.push({ ...sound, witness });
+      relations.push(sound);
       continue;
     }
     const parsed = shape.safeParse(relation);
@@ -294,10 +327,14 @@ export function readRows<Shape>(
       continue;
     }
     const found = check(parsed.data, witness);
-    if (found.length === 0) relations.push({ ...parsed.data, witness });
+    if (found.length === 0) relations.push(relationOf(parsed.data, witness));
     problems.push(...found);
   }
   return { relations, problems };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 function unknownService(names: MeshNames, service: string, witness: Witness): Problem[] {
@@ -349,16 +386,4 @@ function shorten(value: unknown): string {
       : each,
   );
   return text.length <= 120 ? text : `${text.slice(0, 119)}…`;
-}
-
-function sorted<Relation extends { readonly witness: Witness }>(
-  relations: readonly Relation[],
-  problems: Problem[],
-  key: (relation: Relation) => string,
-): ReadRelations<Relation> {
-  const keyed = relations.map((relation) => ({ relation, key: key(relation) }));
-  keyed.sort(
-    (a, b) => compareText(a.key, b.key) || compareWitnesses(a.relation.witness, b.relation.witness),
-  );
-  return { relations: keyed.map(({ relation }) => relation), problems };
 }

@@ -24,14 +24,18 @@ export function readRequestRules(
   team: string,
   emitted: Emitted,
 ): ReadRelations<RequestRule> {
-  const example =
-    '{"operation": "<service>.<operation>"}, with "fail": "open" where requests shall pass undecided while the authorizer is away';
-  const read = readRows(emitted, 'request_rules', Shape, example, ({ operation }, witness) => {
-    const owner = names.operations.get(operation)?.service;
-    return [
-      ...unknownOperation(names, operation, witness),
-      ...(owner === undefined ? [] : foreignService(names, team, owner, witness)),
-    ];
+  const read = readRows(emitted, 'request_rules', {
+    shape: Shape,
+    example:
+      '{"operation": "<service>.<operation>"}, with "fail": "open" where requests shall pass undecided while the authorizer is away',
+    check: ({ operation }, witness) => {
+      const owner = names.operations.get(operation)?.service;
+      return [
+        ...unknownOperation(names, operation, witness),
+        ...(owner === undefined ? [] : foreignService(names, team, owner, witness)),
+      ];
+    },
+    relationOf: ({ operation, fail }, witness): RequestRule => ({ operation, fail, witness }),
   });
   const byOperation = new Map<string, RequestRule>();
   for (const rule of read.relations.sort((a, b) => compareWitnesses(a.witness, b.witness))) {
@@ -40,11 +44,7 @@ export function readRequestRules(
       byOperation.set(rule.operation, rule);
     }
   }
-  const relations = [...byOperation.values()].map(({ operation, fail, witness }) => ({
-    operation,
-    fail,
-    witness,
-  }));
+  const relations = [...byOperation.values()];
   relations.sort((a, b) => compareText(a.operation, b.operation));
   return { relations, problems: read.problems };
 }

@@ -57,6 +57,27 @@ export interface PolicyRelations extends StatedRelations {
   readonly refused: readonly GuardrailDenial[];
 }
 
+/** By who needs what, then what for; of equal ones the first by place comes first. */
+export function compareNeeds(a: Need, b: Need): number {
+  return (
+    compareText(a.service, b.service) ||
+    compareText(a.operation, b.operation) ||
+    compareText(a.purpose ?? '', b.purpose ?? '') ||
+    Number(a.optional ?? false) - Number(b.optional ?? false) ||
+    compareWitnesses(a.witness, b.witness)
+  );
+}
+
+/** By what they give to whom; of equal ones the first by place comes first. */
+export function compareGrants(a: Grant, b: Grant): number {
+  return (
+    compareText(a.operation, b.operation) ||
+    compareText(a.caller.kind, b.caller.kind) ||
+    compareText(a.caller.name, b.caller.name) ||
+    compareWitnesses(a.witness, b.witness)
+  );
+}
+
 /** Order of rules: by file, then line. It decides which of several witnesses becomes the proof. */
 export function compareWitnesses(a: Witness, b: Witness): number {
   return compareText(a.file, b.file) || a.line - b.line;
@@ -65,4 +86,31 @@ export function compareWitnesses(a: Witness, b: Witness): number {
 /** Code unit order, the same on every machine. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/**
+ * One list in order, of lists that are each in order. Lists that do not reach into each other, as those of teams
+ * about their own files, are only put one behind the other.
+ */
+export function mergeSorted<Item>(
+  lists: readonly (readonly Item[])[],
+  compare: (a: Item, b: Item) => number,
+): Item[] {
+  const runs = lists.flatMap((items) => {
+    const [first] = items;
+    const last = items.at(-1);
+    return first === undefined || last === undefined ? [] : [{ items, first, last }];
+  });
+  runs.sort((a, b) => compare(a.first, b.first));
+  const all = concatenated(runs.map(({ items }) => items));
+  const isInOrder = runs.every(({ first }, index) => {
+    const before = runs[index - 1];
+    return before === undefined || compare(before.last, first) <= 0;
+  });
+  return isInOrder ? all : all.sort(compare);
+}
+
+/** One list of several. `flat` and `flatMap` take their time for each item. */
+export function concatenated<Item>(lists: readonly (readonly Item[])[]): Item[] {
+  return ([] as Item[]).concat(...lists);
 }

@@ -26,6 +26,8 @@ export interface StatedUnit {
   readonly baseline: readonly BaselineAllowance[];
   readonly requestRules: readonly RequestRule[];
   readonly rules: readonly Witness[];
+  /** Those of them that have a last day. */
+  readonly ending: readonly Witness[];
   readonly problems: readonly Problem[];
 }
 
@@ -85,6 +87,7 @@ function readUnit(names: MeshNames, unit: PolicyUnit, { key, rules, sets }: Eval
     baseline: baseline.relations,
     requestRules: decided.relations,
     rules,
+    ending: rules.filter(({ expires }) => expires !== undefined),
     problems: [needs, grants, decided, baseline].flatMap(({ problems }) => problems),
   };
 }

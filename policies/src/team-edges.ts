@@ -11,7 +11,8 @@ import type { TeamJoin } from './team-joins.js';
 
 /** The edges from one team's services, and what stands in the way of others. */
 export interface TeamEdges {
-  readonly edges: readonly Edge[];
+  /** One list for each caller, sorted by id: all ids of a caller begin alike. */
+  readonly edges: readonly (readonly Edge[])[];
   readonly refused: readonly GuardrailDenial[];
   /** About the team's needs. */
   readonly findings: readonly Finding[];
@@ -45,7 +46,7 @@ export class EdgesOfTeams {
       guardrail: withCommit(denial.guardrail, commits),
     }));
     const made = {
-      edges: edgesOf(team.join.agreements, refused),
+      edges: byCaller(edgesOf(team.join.agreements, refused)),
       refused,
       findings: findingsOf({ ...team.join, unused: [] }, refused),
       problems: denials.problems,
@@ -53,6 +54,16 @@ export class EdgesOfTeams {
     this.#known.set(team, { rows, platform, made });
     return made;
   }
+}
+
+function byCaller(edges: readonly Edge[]): Edge[][] {
+  const callers: Edge[][] = [];
+  for (const edge of edges) {
+    const last = callers.at(-1);
+    if (last?.[0]?.caller === edge.caller) last.push(edge);
+    else callers.push([edge]);
+  }
+  return callers;
 }
 
 function sameRows(a: Rows, b: Rows): boolean {

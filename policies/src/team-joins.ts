@@ -1,5 +1,5 @@
 import { sha256 } from './build-cache.js';
-import { candidatesOf, type Join, joinOver } from './join-relations.js';
+import { candidatesOf, GrantIndex, joinNeeds, type NeedJoin } from './join-relations.js';
 import type { MeshNames } from './read-relations.js';
 import type { BaselineAllowance, Grant, Need } from './relations.js';
 import type { StatedUnit } from './stated-units.js';
@@ -7,10 +7,11 @@ import type { StatedUnit } from './stated-units.js';
 /** What the services of one team may call if no guardrail objects. The same object as long as nothing about it changed. */
 export interface TeamJoin {
   readonly team: string;
-  /** Its `unused` says nothing, since grants are for the callers of other teams too. */
-  readonly join: Join;
+  readonly join: NeedJoin;
   /** Grants that these needs use. */
-  readonly used: readonly Grant[];
+  readonly used: ReadonlySet<Grant>;
+  /** Who gave them. */
+  readonly callees: readonly StatedUnit[];
   /** Names all that the join was made from. */
   readonly key: string;
 }
@@ -38,7 +39,7 @@ export class TeamJoins {
     readonly Need[],
     { readonly names: MeshNames; readonly teams: readonly string[] }
   >();
-  readonly #grants = new WeakMap<StatedUnit, ReadonlyMap<string, readonly Grant[]>>();
+  readonly #grants = new WeakMap<StatedUnit, GrantIndex>();
   #baseline:
     | { names: MeshNames; platform: StatedUnit; byTeam: Map<string, BaselineAllowance[]> }
     | undefined;
@@ -57,16 +58,16 @@ export class TeamJoins {
       const inputs = [names, unit, allowances, ...callees];
       const before = this.#known.get(team);
       if (before !== undefined && sameItems(before.inputs, inputs)) return before.joined;
-      const grants = [...new Set(needs.map(({ operation }) => operation))].flatMap((operation) => {
-        const callee = byOwner.get(teamOf(names, operation));
-        return callee === undefined ? [] : (this.#grantsOf(callee).get(operation) ?? []);
-      });
-      const join = joinOver(names, { needs, grants, baseline: allowances ?? [] });
-      const unused = new Set(join.unused);
+      const grantsOf = (operation: string) => {
+        const callee = byOwner.get(names.teamOf(operation) ?? '');
+        return callee && this.#grantsOf(callee);
+      };
+      const used = new Set<Grant>();
       const joined = {
         team,
-        join,
-        used: grants.filter((grant) => !unused.has(grant)),
+        join: joinNeeds(names, { needs, baseline: allowances ?? NONE }, grantsOf, used),
+        used,
+        callees: callees.filter((callee) => callee !== undefined),
         key: sha256([names.key, team, ...keysOf([platform, unit, ...callees])].join('\n')),
       };
       this.#known.set(team, { inputs, joined });
@@ -83,15 +84,13 @@ export class TeamJoins {
     const teams =
       known?.names === names
         ? known.teams
-        : [...new Set(needs.map(({ operation }) => teamOf(names, operation)))];
+        : [...new Set(needs.map(({ operation }) => names.teamOf(operation) ?? ''))];
     this.#calleeTeams.set(needs, { names, teams });
     return teams.map((team) => byOwner.get(team));
   }
 
-  #grantsOf(unit: StatedUnit): ReadonlyMap<string, readonly Grant[]> {
-    const known = this.#grants.get(unit);
-    if (known !== undefined) return known;
-    const grants = groupBy(unit.grants, ({ operation }) => operation);
+  #grantsOf(unit: StatedUnit): GrantIndex {
+    const grants = this.#grants.get(unit) ?? new GrantIndex(unit.grants);
     this.#grants.set(unit, grants);
     return grants;
   }
@@ -112,19 +111,16 @@ function keysOf(units: readonly (StatedUnit | undefined)[]): string[] {
   return units.map((unit) => unit?.key ?? 'none');
 }
 
-function teamOf({ services, operations }: MeshNames, operation: string): string {
-  return services.get(operations.get(operation)?.service ?? '')?.team ?? '';
-}
-
-function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+export function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
   return a.length === b.length && a.every((each, index) => each === b[index]);
 }
 
 function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Map<string, Item[]> {
   const groups = new Map<string, Item[]>();
   for (const item of items) {
-    const group = groups.get(keyOf(item));
-    if (group === undefined) groups.set(keyOf(item), [item]);
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
     else group.push(item);
   }
   return groups;

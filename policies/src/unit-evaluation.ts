@@ -110,7 +110,7 @@ export class UnitEvaluation {
     const entrypoints = stated(unit.emits)
       .map(entrypointOf)
       .filter((each) => facts.entrypoints.includes(each));
-    const sets = entrypoints.length === 0 ? {} : await this.#cache.readResult(key, 'stated', asked);
+    const sets = entrypoints.length === 0 ? {} : this.#cache.readResult(key, 'stated', asked);
     if (sets === undefined) return { ready, entrypoints, asked };
     return this.#remember(ready, asked, sets);
   }
