@@ -17,7 +17,8 @@ func capabilities() (string, error) {
 	return string(text), err
 }
 
-// parse is `opa parse` of one file.
+// parse is `opa parse` of one file. Of terms and expressions it tells no text and no file, which would make the
+// tree a hundred times the source; those of rules, heads and keys stay.
 func parse(files []file) (json.RawMessage, error) {
 	if len(files) != 1 {
 		return nil, errors.New("one file is parsed at a time")
@@ -27,7 +28,34 @@ func parse(files []file) (json.RawMessage, error) {
 		return nil, err
 	}
 	module.Comments = nil
+	dropTexts(module)
 	return json.Marshal(module)
+}
+
+func dropTexts(module *ast.Module) {
+	keys := map[*ast.Term]bool{}
+	for _, rule := range module.Rules {
+		keys[rule.Head.Key] = true
+	}
+	ast.NewGenericVisitor(func(node any) bool {
+		switch node := node.(type) {
+		case *ast.Term:
+			if !keys[node] {
+				node.Location = placeOnly(node.Location)
+			}
+		case *ast.Expr:
+			node.Location = placeOnly(node.Location)
+		}
+		return false
+	}).Walk(module)
+}
+
+// placeOnly makes a new location, because nodes share them.
+func placeOnly(full *ast.Location) *ast.Location {
+	if full == nil {
+		return nil
+	}
+	return ast.NewLocation(nil, "", full.Row, full.Col)
 }
 
 // check is `opa check --strict`.

@@ -35,7 +35,7 @@ type request struct {
 type answer struct {
 	ID     uint64    `json:"id"`
 	Errors []problem `json:"errors,omitempty"`
-	// Tree of a parse, as `opa parse --format json --json-include locations,-comments` prints it.
+	// Tree of a parse, as `opa parse --format json --json-include locations,-comments` prints it, with less text.
 	Tree json.RawMessage `json:"tree,omitempty"`
 	// Wasm of a build.
 	Wasm []byte `json:"wasm,omitempty"`
