@@ -97,7 +97,6 @@ export function edgesAnswer(edges: readonly EdgeView[]): Answer {
 
 /** `dotline slo`: 1 while an objective pages. */
 export function objectivesAnswer(objectives: readonly ObjectiveView[]): Answer {
-  const paint = { ok: colours.green, ticket: colours.yellow, page: colours.red };
   const rows = objectives.map((objective) => [
     objective.name,
     objective.service,
@@ -109,9 +108,7 @@ export function objectivesAnswer(objectives: readonly ObjectiveView[]): Answer {
     objective.burnRates[0] === undefined
       ? '-'
       : `${objective.burnRates[0].burnRate.toFixed(1)} (${objective.burnRates[0].window})`,
-    objective.evaluatedAtMs === null
-      ? 'not evaluated yet'
-      : paint[objective.alert](objective.alert),
+    objective.evaluatedAtMs === null ? 'not evaluated yet' : alertText(objective),
   ]);
   return {
     text: table(
@@ -131,4 +128,12 @@ export function objectivesAnswer(objectives: readonly ObjectiveView[]): Answer {
     value: objectives,
     exitCode: objectives.some(({ alert }) => alert === 'page') ? ExitCode.no : ExitCode.ok,
   };
+}
+
+/** An objective that too few requests were counted for is neither met nor missed. */
+function alertText({ alert, total, eventsNeeded }: ObjectiveView): string {
+  if (alert === 'ok' && total < eventsNeeded) {
+    return colours.dim(`too little traffic yet (${total} of ${eventsNeeded} requests)`);
+  }
+  return { ok: colours.green, ticket: colours.yellow, page: colours.red }[alert](alert);
 }

@@ -15,7 +15,7 @@ import { InstanceConflictError } from './instance-registry.js';
 import type { Metrics } from './metrics.js';
 import { previewRoutes } from './preview-routes.js';
 import type { storePreview } from './preview-store.js';
-import { type RequestPolicyKeeper, requestPolicyRoutes } from './request-policy-routes.js';
+import { type RequestPolicyParts, requestPolicyRoutes } from './request-policy-routes.js';
 import type { LiveRevision } from './revision-store.js';
 import { answerRollback, ReleaseCall, RollbackCall, type RollbackParts } from './rollback-calls.js';
 import { RollbackError } from './rollback-error.js';
@@ -28,7 +28,7 @@ const BODY_MAX = '8mb';
 const CONNECTIONS_MAX = 1_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 
-export interface ApiParts extends RollbackParts, RolloutParts, RequestPolicyKeeper {
+export interface ApiParts extends RollbackParts, RolloutParts, RequestPolicyParts {
   readonly joinToken: string;
   readonly authority: CertificateAuthority;
   readonly live: () => LiveRevision | undefined;

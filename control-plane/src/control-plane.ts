@@ -24,6 +24,7 @@ import { commitProblems } from './mesh-source/commit-problems.js';
 import { RemoteBranch } from './mesh-source/remote-branch.js';
 import { MeshWatcher } from './mesh-watcher.js';
 import { Metrics } from './metrics.js';
+import { PolicyDemand } from './policy-demand.js';
 import { storePreview } from './preview-store.js';
 import { readRequestPolicy, writeRequestPolicies } from './request-policy-store.js';
 import { type LiveRevision, markEnforced } from './revision-store.js';
@@ -66,6 +67,7 @@ export class ControlPlane {
   readonly #events: MeshEvents;
   readonly #board: StreamBoard;
   readonly #meter: StreamMeter;
+  readonly #policies = new PolicyDemand();
   readonly #supervision: RolloutSupervision;
   readonly #fleet: Fleet;
   readonly #reporter: SidecarReporter;
@@ -123,7 +125,10 @@ export class ControlPlane {
       settled: (nodeIds, waitMs) => this.#board.settled(nodeIds, waitMs),
       connected: (nodeIds, waitMs) => this.#board.connected(nodeIds, waitMs),
       conductor: this.#supervision,
-      placed: () => this.#reporter.touchConnected(),
+      placed: () => {
+        this.#policies.placed();
+        this.#reporter.touchConnected();
+      },
       log,
     });
     this.#reporter = new SidecarReporter({
@@ -144,7 +149,9 @@ export class ControlPlane {
     this.#shadow = new ShadowStage({
       pool: this.#pool,
       live: () => this.#live.current,
-      place: (staged) => {
+      place: async (staged) => {
+        this.#policies.staged(staged);
+        await this.#policies.met();
         const settled = this.#board.settled(this.#fleet.setStaged(staged), SHADOW_WAIT_MS);
         this.#reporter.touchConnected();
         return settled;
@@ -197,6 +204,7 @@ export class ControlPlane {
         authority,
         live: () => this.#live.current,
         requestPolicy: (hash) => readRequestPolicy(this.#pool, hash),
+        policies: this.#policies,
         putInstances: (host, instances) => this.#registry.put(host, instances),
         rollBack: (target, order) => this.#live.rollBack(target, order),
         release: (actor) => this.#release(actor),
@@ -299,9 +307,17 @@ export class ControlPlane {
     const rollout = this.#traces.wentLive(live, before);
     // What is rolled back to is known to work, and wanted in a hurry.
     const order = { rolloutId: live.rolloutId, atOnce: live.rollback !== undefined };
-    void context.with(rollout, () => this.#fleet.setRevision(live.revision, order));
+    this.#policies.goingOut(live.revision);
+    void context.with(rollout, () => this.#goOut(live, order));
     this.#serving = this.#serving.then(() => this.#serveXds(live));
     this.#serving.catch(this.failed);
+  }
+
+  /** Sidecars learn of a revision when authorizers have what they will be asked by. */
+  async #goOut({ revision }: LiveRevision, order: { rolloutId: string; atOnce: boolean }) {
+    if (!this.#policies.isMet) await this.#policies.met();
+    // Another one may have gone live meanwhile.
+    if (this.#live.current?.revision === revision) await this.#fleet.setRevision(revision, order);
   }
 
   /** Starts the xDS server with the first revision; later only follows the trust domain. */

@@ -87,6 +87,8 @@ export function startExporting({
   return {
     async stop() {
       for (const exporter of [spans, records]) exporter.giveUp();
+      // A provider that is shut down complains of each record, and the complaint would be a record.
+      diag.disable();
       await sdk.shutdown();
       agent.destroy();
     },

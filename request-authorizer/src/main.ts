@@ -13,6 +13,7 @@ import { logDecision, logShadowVerdict } from './decision-log.js';
 import { LoadedPolicies } from './loaded-policies.js';
 import { PolicySource } from './policy-source.js';
 import { LIVE_BOUNDS, SHADOW_BOUNDS } from './policy-thread.js';
+import { PreparedPolicies } from './prepared-policies.js';
 import { RequestAuthorizer } from './request-authorizer.js';
 import { readSettings } from './settings.js';
 import { ShadowJudge } from './shadow-judge.js';
@@ -53,8 +54,10 @@ const server = new AuthorizationServer(authorizer, identity, (error) => {
   if (error.message !== lastReason) log.warn({ reason: error.message }, 'a request is undecided');
   lastReason = error.message;
 });
+const prepared = new PreparedPolicies(policies, staged, settings.policyDirectory);
+await prepared.again();
 await server.listen(settings.socket);
-const operations = operationsServer(metrics.registry);
+const operations = operationsServer(metrics.registry, async () => undefined, prepared.answer);
 const port = await listenHttp(operations, settings.http.host, settings.http.port);
 log.info({ socket: settings.socket, port }, 'listening');
 const telemetry = startTelemetry({

@@ -3,6 +3,7 @@ import type { Instance } from '@dotline/model/instance';
 import type { Revision } from '@dotline/model/revision';
 import { Agent, fetch } from 'undici';
 import { z } from 'zod';
+import { bounded } from './bounded.js';
 import { ControlPlaneError } from './control-plane-error.js';
 import type { Subject } from './subject.js';
 
@@ -22,6 +23,11 @@ const RolledBack = z.object({
 });
 const Released = z.object({ released: z.boolean(), revision: z.string() });
 const Ordered = z.object({ revision: z.string().nullable() });
+const Wanted = z.object({
+  version: z.string(),
+  live: z.array(z.string()),
+  staged: z.array(z.string()),
+});
 const Kept = z.object({ id: z.string() });
 const REQUEST_TIMEOUT_MS = 5000;
 /** Another change may have its turn before. */
@@ -54,6 +60,16 @@ export class ControlPlaneClient {
   /** Says which instances this host runs; the list is complete each time. */
   async putInstances(host: string, instances: readonly Instance[]): Promise<void> {
     await this.#call('PUT', '/v1/instances', { body: { host, instances } });
+  }
+
+  /** What the authorizer of a host is to have at hand, as soon as that is something else than `has`. */
+  async wantedPolicies(
+    { host, has, waitMs }: { readonly host: string; readonly has: string; readonly waitMs: number },
+    signal: AbortSignal,
+  ): Promise<z.infer<typeof Wanted>> {
+    const query = new URLSearchParams({ host, has, waitMs: String(waitMs) });
+    const options = { timeoutMs: waitMs + REQUEST_TIMEOUT_MS, signal };
+    return Wanted.parse(await this.#call('GET', `/v1/request-policies?${query}`, options));
   }
 
   /** Has the control plane keep what authorizers decide with, by its hash, unless it does. */
@@ -147,28 +163,33 @@ export class ControlPlaneClient {
       bytes,
       headers,
       timeoutMs = REQUEST_TIMEOUT_MS,
+      signal,
     }: {
       readonly body?: unknown;
       /** In place of a body that is JSON. */
       readonly bytes?: Uint8Array;
       readonly headers?: Record<string, string>;
       readonly timeoutMs?: number;
+      readonly signal?: AbortSignal;
     },
   ): Promise<unknown> {
     this.#agent ??= new Agent({ connect: { ca: await readFile(this.settings.caBundle) } });
-    const response = await fetch(this.settings.url + path, {
-      method,
-      dispatcher: this.#agent,
-      headers: {
-        authorization: `Bearer ${this.settings.joinToken}`,
-        'content-type': bytes === undefined ? 'application/json' : 'application/octet-stream',
-        ...headers,
-      },
-      signal: AbortSignal.timeout(timeoutMs),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(bytes === undefined ? {} : { body: bytes }),
+    const dispatcher = this.#agent;
+    const { response, text } = await bounded(timeoutMs, signal, async (stop) => {
+      const response = await fetch(this.settings.url + path, {
+        method,
+        dispatcher,
+        headers: {
+          authorization: `Bearer ${this.settings.joinToken}`,
+          'content-type': bytes === undefined ? 'application/json' : 'application/octet-stream',
+          ...headers,
+        },
+        signal: stop,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(bytes === undefined ? {} : { body: bytes }),
+      });
+      return { response, text: await response.text() };
     });
-    const text = await response.text();
     if (!response.ok && response.status !== 304)
       throw new ControlPlaneError(
         response.status,

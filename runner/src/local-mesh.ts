@@ -16,6 +16,7 @@ import {
   reloadValkeyUsers,
   writeValkeyUsers,
 } from './datastore-access.js';
+import { HostPolicies } from './host-policies.js';
 import { HOST, InstanceHost } from './instance-host.js';
 import { MachineError } from './machine-check.js';
 import {
@@ -79,6 +80,7 @@ export class LocalMesh {
   readonly #addresses: platform.PlatformAddresses;
   readonly #controlPlane: ControlPlaneClient;
   readonly #identities: PlatformIdentities;
+  readonly #policies: HostPolicies;
   #host: InstanceHost | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
@@ -100,6 +102,14 @@ export class LocalMesh {
       joinToken: state.secrets.joinToken,
     });
     this.#identities = new PlatformIdentities(folders.identities, this.#controlPlane);
+    this.#policies = new HostPolicies({
+      client: this.#controlPlane,
+      host: HOST,
+      authorizerUrl: platform.authorizerUrl(state),
+      startAuthorizer: () => this.#startAuthorizer(),
+      stopAuthorizer: () => this.#supervisor.stop('authorizer'),
+      problem: (error) => this.events.problem('authorizer', error),
+    });
   }
 
   /** PostgreSQL, Valkey and ClickHouse, each unless a variable names a real cluster. */
@@ -154,12 +164,12 @@ export class LocalMesh {
     return revision;
   }
 
-  /** Collector, authorizer, SLO evaluator and page server. */
+  /** Collector, SLO evaluator and page server, and while some team decides single requests the authorizer. */
   async startObservers(pagePort: number): Promise<void> {
     await this.#identities.renew();
     await this.#start(platform.collectorProcess(this.#context()));
     await Promise.all([
-      this.#start(platform.authorizerProcess(this.#context())),
+      this.#policies.start(),
       this.#start(platform.sloProcess(this.#context())),
       this.#start(platform.pageServerProcess(this.#context(), pagePort)),
     ]);
@@ -198,6 +208,7 @@ export class LocalMesh {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     this.#supervisor.close();
+    await this.#policies.close();
     const names = this.#supervisor.names();
     const of = (prefix: string) => names.filter((name) => name.startsWith(prefix));
     const stores = ['clickhouse', 'valkey', 'postgresql'];
@@ -222,6 +233,16 @@ export class LocalMesh {
         `${process_.name} does not answer after ${READY_TIMEOUT_MS / 1000} s${complaint}; ${log} says more`,
         { cause: error },
       );
+    }
+  }
+
+  /** One that does not answer in time is kept alive, and waited for again. */
+  async #startAuthorizer(): Promise<void> {
+    const authorizer = platform.authorizerProcess(this.#context());
+    if (this.#supervisor.names().includes(authorizer.name)) {
+      await waitUntilReady(authorizer, READY_TIMEOUT_MS);
+    } else {
+      await this.#start(authorizer);
     }
   }
 

@@ -140,8 +140,13 @@ export function authorizerProcess(context: Context): LocalProcess {
       OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: '4096',
       OTEL_BLRP_SCHEDULE_DELAY: '1000',
     },
-    ready: () => answers(`http://${loopback(state.ports.authorizerHttp)}/healthz`),
+    ready: () => answers(`${authorizerUrl(state)}/healthz`),
   };
+}
+
+/** Health, metrics and what is to be at hand. */
+export function authorizerUrl({ ports }: MeshState): string {
+  return `http://${loopback(ports.authorizerHttp)}`;
 }
 
 export function sloProcess(context: Context): LocalProcess {

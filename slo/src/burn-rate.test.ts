@@ -6,6 +6,7 @@ import {
   budgetSpent,
   burnRateOf,
   burnRateRules,
+  eventsNeeded,
   firingRules,
   indicatorOf,
   secondsToExhaustion,
@@ -53,13 +54,39 @@ describe('figures of the Workbook, for a target of 99.9 % over 30 days', () => {
 
   it('finds a full outage within 52 s of an hour that was good until then', () => {
     const [page] = burnRateRules(30);
-    const after = (outageSeconds: number) => (windowSeconds: number) =>
-      burnRateOf(
-        { good: windowSeconds - Math.min(outageSeconds, windowSeconds), total: windowSeconds },
-        0.999,
-      );
-    expect(firingRules(page === undefined ? [] : [page], after(51))).toHaveLength(0);
-    expect(firingRules(page === undefined ? [] : [page], after(52))).toHaveLength(1);
+    const after = (outageSeconds: number) => (windowSeconds: number) => ({
+      good: windowSeconds - Math.min(outageSeconds, windowSeconds),
+      total: windowSeconds,
+    });
+    expect(firingRules(page === undefined ? [] : [page], 0.999, after(51))).toHaveLength(0);
+    expect(firingRules(page === undefined ? [] : [page], 0.999, after(52))).toHaveLength(1);
+  });
+});
+
+// "Low-Traffic Services and Error Budget Alerting": at 10 requests an hour one failure is a burn rate of 100.
+describe('little traffic', () => {
+  const alerts = (share: number, counts: { good: number; total: number }) =>
+    firingRules(burnRateRules(28), share, () => counts).map(({ severity }) => severity);
+
+  it.each([
+    [0.9, 10],
+    [0.95, 20],
+    [0.99, 100],
+    [0.999, 1_000],
+  ])('a target of %d needs %d events', (share, needed) => {
+    expect(eventsNeeded(share)).toBe(needed);
+  });
+
+  it('alerts nobody because of the first few bad requests', () => {
+    expect(alerts(0.99, { good: 0, total: 1 })).toEqual([]);
+    expect(alerts(0.99, { good: 31, total: 40 })).toEqual([]);
+    expect(alerts(0.999, { good: 9, total: 10 })).toEqual([]);
+  });
+
+  it('alerts when nothing works', () => {
+    expect(alerts(0.99, { good: 0, total: 10 })).toEqual(['page', 'ticket', 'ticket']);
+    expect(alerts(0.99, { good: 0, total: 14 })).toEqual(['page', 'page', 'ticket', 'ticket']);
+    expect(alerts(0.999, { good: 0, total: 14 })).toContain('page');
   });
 });
 
@@ -105,7 +132,7 @@ describe('laws', () => {
         expect(indicatorOf(none)).toBeNull();
         expect(burnRateOf(none, share)).toBeNull();
         expect(budgetLeftOf(none, share)).toBeNull();
-        expect(firingRules(burnRateRules(30), () => burnRateOf(none, share))).toEqual([]);
+        expect(firingRules(burnRateRules(30), share, () => none)).toEqual([]);
       }),
     );
   });
@@ -116,7 +143,7 @@ describe('laws', () => {
         const all = { good: total, total };
         expect(indicatorOf(all)).toBe(1);
         expect(budgetLeftOf(all, share)).toBe(1);
-        expect(firingRules(burnRateRules(30), () => burnRateOf(all, share))).toEqual([]);
+        expect(firingRules(burnRateRules(30), share, () => all)).toEqual([]);
       }),
     );
   });
@@ -148,8 +175,8 @@ describe('laws', () => {
           const before = burnRateOf(window, share) ?? 0;
           expect(burnRateOf(worse, share)).toBeGreaterThan(before);
           expect(budgetLeftOf(worse, share)).toBeLessThan(budgetLeftOf(window, share) ?? 0);
-          const firing = firingRules(burnRateRules(30), () => before);
-          expect(firingRules(burnRateRules(30), () => burnRateOf(worse, share))).toEqual(
+          const firing = firingRules(burnRateRules(30), share, () => window);
+          expect(firingRules(burnRateRules(30), share, () => worse)).toEqual(
             expect.arrayContaining([...firing]),
           );
         },
@@ -173,9 +200,16 @@ describe('laws', () => {
 
   it('both windows must burn', () => {
     const rules = burnRateRules(30);
-    expect(firingRules(rules, (seconds) => (seconds === 300 ? 1000 : 0))).toEqual([]);
-    expect(firingRules(rules, (seconds) => (seconds === 3600 ? 1000 : null))).toEqual([]);
-    expect(firingRules(rules, (seconds) => (seconds <= 3600 ? 1000 : 0))).toHaveLength(1);
+    const [bad, good, none] = [
+      { good: 0, total: 1_000 },
+      { good: 1_000, total: 1_000 },
+      { good: 0, total: 0 },
+    ];
+    const firing = (countsOver: (seconds: number) => { good: number; total: number }) =>
+      firingRules(rules, 0.999, countsOver);
+    expect(firing((seconds) => (seconds === 300 ? bad : good))).toEqual([]);
+    expect(firing((seconds) => (seconds === 3600 ? bad : none))).toEqual([]);
+    expect(firing((seconds) => (seconds <= 3600 ? bad : good))).toHaveLength(1);
   });
 });
 

@@ -22,6 +22,12 @@ export interface BurnRateRule {
   readonly threshold: number;
 }
 
+/**
+ * Fewer bad events tell nothing about a rate: of ten, chance makes a third more or less
+ * (https://en.wikipedia.org/wiki/Poisson_distribution: the standard deviation is the root of the number).
+ */
+const BAD_EVENTS_MIN = 10;
+
 const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86_400;
@@ -57,6 +63,15 @@ export function budgetLeftOf(window: EventCounts, target: number): number | null
   return spent === null ? null : 1 - spent;
 }
 
+/**
+ * How many events it takes until a single bad one is not more than the target allows. With fewer, an objective is
+ * neither met nor missed: there is too little traffic yet.
+ */
+export function eventsNeeded(target: number): number {
+  // Of 0.9 it is 10, not what rounding makes of it.
+  return Math.ceil(1 / (1 - target) - 1e-6);
+}
+
 /** Share of the error budget that a burn rate spends in a time, when requests come evenly. */
 export function budgetSpent(burnRate: number, seconds: number, windowDays: number): number {
   return (burnRate * seconds) / (windowDays * DAY);
@@ -87,19 +102,34 @@ export const ALERT_WINDOWS_SECONDS: readonly number[] = [
   ...new Set(RECOMMENDED.flatMap((rule) => [rule.longSeconds, rule.shortSeconds])),
 ].sort((a, b) => a - b);
 
-/** The rules that fire. A window without events has no burn rate and fires nothing. */
+/**
+ * The rules that fire. The long window is the evidence: it needs some bad events, and where it holds too few events
+ * to tell it is filled up with good ones, which is what artificial traffic does (the Workbook's "Low-Traffic
+ * Services and Error Budget Alerting"). So the first slow requests of a new service alert nobody, and one that
+ * answers nothing but errors does.
+ */
 export function firingRules(
   rules: readonly BurnRateRule[],
-  burnRateOver: (windowSeconds: number) => number | null,
+  target: number,
+  countsOver: (windowSeconds: number) => EventCounts,
 ): readonly BurnRateRule[] {
-  const above = (seconds: number, threshold: number) => {
-    const burnRate = burnRateOver(seconds);
+  const isAbove = (counts: EventCounts, threshold: number) => {
+    const burnRate = burnRateOf(counts, target);
     return burnRate !== null && burnRate > threshold;
   };
-  return rules.filter(
-    ({ longSeconds, shortSeconds, threshold }) =>
-      above(longSeconds, threshold) && above(shortSeconds, threshold),
-  );
+  return rules.filter(({ longSeconds, shortSeconds, threshold }) => {
+    const long = countsOver(longSeconds);
+    return (
+      long.total - long.good >= BAD_EVENTS_MIN &&
+      isAbove(filledUp(long, eventsNeeded(target)), threshold) &&
+      isAbove(countsOver(shortSeconds), threshold)
+    );
+  });
+}
+
+function filledUp({ good, total }: EventCounts, needed: number): EventCounts {
+  const missing = Math.max(0, needed - total);
+  return { good: good + missing, total: total + missing };
 }
 
 /** Such as `5m`, `6h` or `3d`. */

@@ -134,14 +134,16 @@ it('evaluates as soon as it can, tells of an alert, survives its stores and stop
   await clickhouse.insert({
     table: 'dotline.access_log',
     format: 'JSONEachRow',
-    values: [200, 500].map((status) => ({
-      time,
-      reporter: 'source',
-      callee: 'fare',
-      authorization: 'allowed',
-      status,
-      duration_us: 1,
-    })),
+    values: Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? 200 : 500)).map(
+      (status) => ({
+        time,
+        reporter: 'source',
+        callee: 'fare',
+        authorization: 'allowed',
+        status,
+        duration_us: 1,
+      }),
+    ),
   });
   const hint = await eventually('a hint', async () => hints[0]);
   expect(JSON.parse(hint)).toEqual({ type: 'slo', objectives: ['fare-availability'] });
@@ -157,7 +159,7 @@ it('evaluates as soon as it can, tells of an alert, survives its stores and stop
   clickhouseServer = await startClickHouse(clickhouseServer);
   expect(await healthWith(null)).toMatchObject({ status: 'ok' });
   const { rows } = await database.query('select good, total from slo.status');
-  expect(rows).toEqual([{ good: '1', total: '2' }]);
+  expect(rows).toEqual([{ good: '20', total: '40' }]);
 
   await postgresqlServer.process.stop(0);
   await healthWith(/^PostgreSQL: /);

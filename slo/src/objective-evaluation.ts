@@ -56,6 +56,6 @@ export function evaluateObjective(
       const burnRate = burnRateOver(seconds);
       return burnRate === null ? [] : [{ window: windowName(seconds), burnRate }];
     }),
-    firing: firingRules(burnRateRules(objective.windowDays), burnRateOver),
+    firing: firingRules(burnRateRules(objective.windowDays), objective.target, countsOf),
   };
 }

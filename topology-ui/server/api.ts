@@ -389,10 +389,13 @@ export interface ObjectiveView {
   readonly total: number;
   /** Share of good events in the window; `null` without events. */
   readonly sli: number | null;
-  /** Share of the error budget that is left, 1 to minus infinity; `null` without events. */
+  /** Share of the error budget that is left, 1 to minus infinity; `null` with too little traffic. */
   readonly budgetLeft: number | null;
+  /** None with too little traffic. */
   readonly burnRates: readonly BurnRate[];
   readonly alert: 'ok' | 'ticket' | 'page';
+  /** Fewer events in the window are too little traffic to say whether the objective is met. */
+  readonly eventsNeeded: number;
   /** Milliseconds since the epoch at which the alert state began. */
   readonly alertSinceMs: number;
   /** Milliseconds since the epoch; `null` until the first evaluation, when nothing above is known. */

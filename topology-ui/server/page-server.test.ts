@@ -300,6 +300,7 @@ describe('a mesh with traffic', () => {
       total: 50,
       sli: 0.8,
       alert: 'page',
+      eventsNeeded: 100,
     });
     expect(body[0]?.burnRates[0]).toEqual({ window: '5m', burnRate: expect.closeTo(20, 6) });
   });

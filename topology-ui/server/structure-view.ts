@@ -3,6 +3,7 @@ import type { Sidecar } from '@dotline/control-plane/sidecar-store';
 import type { Edge } from '@dotline/model/edge';
 import type { Instance } from '@dotline/model/instance';
 import type { Objective, Service } from '@dotline/model/mesh';
+import { eventsNeeded } from '@dotline/slo/burn-rate';
 import type { ObjectiveStatus } from '@dotline/slo/objective-status-store';
 import type {
   EdgeView,
@@ -127,6 +128,8 @@ function objectiveView(
   liveSinceMs: number,
 ): ObjectiveView {
   const { indicator } = objective;
+  const needed = eventsNeeded(objective.target);
+  const canTell = (status?.total ?? 0) >= needed || status?.alert !== 'ok';
   return {
     name: objective.name,
     title: objective.title,
@@ -139,9 +142,10 @@ function objectiveView(
     good: status?.good ?? 0,
     total: status?.total ?? 0,
     sli: status?.sli ?? null,
-    budgetLeft: status?.budgetLeft ?? null,
-    burnRates: status?.burnRates ?? [],
+    budgetLeft: canTell ? (status?.budgetLeft ?? null) : null,
+    burnRates: canTell ? (status?.burnRates ?? []) : [],
     alert: status?.alert ?? 'ok',
+    eventsNeeded: needed,
     alertSinceMs: status?.alertSinceMs ?? liveSinceMs,
     evaluatedAtMs: status?.evaluatedAtMs ?? null,
     file: objective.file,

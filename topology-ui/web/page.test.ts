@@ -168,7 +168,7 @@ describe('the graph', () => {
     const decided = page.locator('[data-decided-operation="payments.authorize"]');
     await decided.getByText('last hour').waitFor();
     expect(await decided.textContent()).toBe(
-      'payments.authorizepolicies/teams/payments/requests.rego:9refused undecidedlast 5 min 1.3k allowed, 7 refused · last hour 15k allowed, 84 refused, 2 undecided',
+      'payments.authorizepolicies/teams/payments/requests.rego:9fail closedlast 5 min 1.3k allowed, 7 refused · last hour 15k allowed, 84 refused, 2 undecided',
     );
     const latest = page.locator('.decisions li');
     await latest.first().waitFor();

@@ -5,6 +5,7 @@ import {
   formatLevel,
   formatMs,
   formatShare,
+  plural,
 } from '../view-model/format.js';
 
 /** One objective: how good, against what, how much budget is left and how fast it burns. */
@@ -22,7 +23,7 @@ export function ObjectiveCard({ objective }: { readonly objective: ObjectiveView
           · {formatCount(objective.good)} of {formatCount(objective.total)} good
         </span>
       </p>
-      <BudgetBar left={objective.budgetLeft} />
+      <BudgetBar objective={objective} />
       <BurnRates objective={objective} />
       <p class="source">
         <code>
@@ -36,6 +37,9 @@ export function ObjectiveCard({ objective }: { readonly objective: ObjectiveView
 export function AlertMark({ objective }: { readonly objective: ObjectiveView }) {
   const { alert, evaluatedAtMs } = objective;
   if (evaluatedAtMs === null) return <span class="chip small">not evaluated yet</span>;
+  if (alert === 'ok' && isTooLittleTraffic(objective)) {
+    return <span class="chip small">too little traffic yet</span>;
+  }
   if (alert === 'ok') return <span class="chip small ok">✓ ok</span>;
   return (
     <span class={`chip small ${alert === 'page' ? 'danger-fill' : 'warning-fill'}`}>
@@ -45,6 +49,11 @@ export function AlertMark({ objective }: { readonly objective: ObjectiveView }) 
   );
 }
 
+/** Too few requests to say whether the objective is met. */
+function isTooLittleTraffic({ total, eventsNeeded }: ObjectiveView): boolean {
+  return total < eventsNeeded;
+}
+
 export function indicatorOf(objective: ObjectiveView): string {
   return objective.thresholdMs === null
     ? objective.indicator
@@ -52,8 +61,16 @@ export function indicatorOf(objective: ObjectiveView): string {
 }
 
 /** What is left of the error budget; an overspent one is full and red. */
-export function BudgetBar({ left }: { readonly left: number | null }) {
-  if (left === null) return <p class="muted">no events yet</p>;
+export function BudgetBar({ objective }: { readonly objective: ObjectiveView }) {
+  const { budgetLeft: left, total, eventsNeeded } = objective;
+  if (left === null) {
+    const seen = total === 0 ? 'no requests yet' : plural(total, 'request');
+    return (
+      <p class="muted">
+        {seen}; it takes {formatCount(eventsNeeded)} to tell
+      </p>
+    );
+  }
   const share = Math.min(1, Math.max(0, left));
   const tone = left <= 0 ? 'danger' : left < 0.25 ? 'warning' : 'ok';
   const text =

@@ -84,7 +84,7 @@ function DecidedOperationLine(props: {
       <code class="decided-rule">
         {rule.file}:{rule.line}
       </code>
-      <span class="muted">{rule.fail === 'open' ? 'passes undecided' : 'refused undecided'}</span>
+      <span class="muted">fail {rule.fail}</span>
       {isKnown && (
         <span class="numeric">
           last 5 min {outcomesText(counts?.lastMinutes ?? none)} · last hour{' '}

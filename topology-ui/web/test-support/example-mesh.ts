@@ -253,6 +253,7 @@ function exampleObjective(service: string, team: string, burning: boolean): Obje
       burnRate: burning ? ([118, 31.4, 8.2, 2.1][at] ?? 0) : 0.2 + at * 0.03,
     })),
     alert: burning ? 'page' : 'ok',
+    eventsNeeded: 1_000,
     alertSinceMs: Date.now() - (burning ? 420_000 : 86_400_000),
     evaluatedAtMs: Date.now() - 10_000,
     file: `slo/objectives/${team}/${service}.yaml`,

@@ -90,7 +90,7 @@ const columns: readonly Column<ObjectiveView>[] = [
     name: 'Budget left',
     numeric: true,
     sortKey: (objective) => objective.budgetLeft,
-    cell: (objective) => <BudgetBar left={objective.budgetLeft} />,
+    cell: (objective) => <BudgetBar objective={objective} />,
   },
   {
     name: 'Burn rates',
