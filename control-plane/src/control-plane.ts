@@ -137,6 +137,7 @@ export class ControlPlane {
       instances: () => this.#registry.list(),
       states: (nodeIds) => this.#board.states(nodeIds),
       connected: () => this.#board.connectedNodes(),
+      isAnswering: (nodeId) => this.#board.isAnswering(nodeId),
       write: (sidecars) => writeSidecars(this.#pool, sidecars),
       markEnforced: async (...enforced) => {
         await markEnforced(this.#pool, ...enforced);

@@ -23,6 +23,8 @@ interface Parts {
   readonly instances: () => readonly RegisteredInstance[];
   readonly states: (nodeIds?: ReadonlySet<string>) => ReadonlyMap<string, SidecarState>;
   readonly connected: () => ReadonlySet<string>;
+  /** Whether a sidecar has just been sent something, so that `touch` will be called soon. */
+  readonly isAnswering: (nodeId: string) => boolean;
   readonly write: (sidecars: readonly Sidecar[]) => Promise<void>;
   readonly markEnforced: (rolloutId: string, atMs: number, sidecars: number) => Promise<void>;
   /** Something that a reader would see has been written. */
@@ -33,6 +35,7 @@ interface Parts {
 
 /** What was written of a connected sidecar last. */
 interface Written {
+  readonly state: SidecarState;
   readonly ackedRevision: string | undefined;
   readonly types: ReadonlyMap<string, { readonly state: TypeState; readonly type: SidecarType }>;
 }
@@ -89,7 +92,8 @@ export class SidecarReporter {
   }
 
   async #write(): Promise<void> {
-    const dirty = new Set(this.#dirty);
+    // Those in the middle of something are written once, when they are through with it.
+    const dirty = new Set([...this.#dirty].filter((nodeId) => !this.parts.isAnswering(nodeId)));
     this.#dirty.clear();
     const registered = new Map(this.parts.instances().map((each) => [each.instance.id, each]));
     for (const nodeId of this.#written.keys()) {
@@ -100,11 +104,14 @@ export class SidecarReporter {
       const service = registered.get(nodeId)?.instance.service;
       return service === undefined ? [] : this.#report(nodeId, service, states.get(nodeId));
     });
+    const enforcement = this.#enforcement(registered, (nodeId) =>
+      dirty.has(nodeId) ? states.get(nodeId) : this.#written.get(nodeId)?.state,
+    );
     try {
       if (reports.length > 0) await this.parts.write(reports.map(({ sidecar }) => sidecar));
       const isNews = this.#remember(reports);
-      const isEnforced = await this.#noteEnforced(registered);
-      if (isNews || isEnforced) this.parts.written();
+      if (enforcement !== undefined) await this.#noteEnforced(enforcement);
+      if (isNews || enforcement !== undefined) this.parts.written();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.parts.log.warn({ reason }, 'the state of sidecars is not stored; it will be');
@@ -137,7 +144,7 @@ export class SidecarReporter {
     return [
       {
         sidecar: { instanceId, service, connected: true, ackedRevision, types, atMs },
-        after: { ackedRevision, types: after },
+        after: { state, ackedRevision, types: after },
       },
     ];
   }
@@ -215,36 +222,50 @@ export class SidecarReporter {
     this.#rejections.delete(nodeId);
   }
 
-  /** Whether the live revision has just been enforced on every sidecar. */
-  async #noteEnforced(registered: ReadonlyMap<string, RegisteredInstance>): Promise<boolean> {
+  /** Whether the live revision has just been enforced on every sidecar, and when. */
+  #enforcement(
+    registered: ReadonlyMap<string, RegisteredInstance>,
+    stateOf: (nodeId: string) => SidecarState | undefined,
+  ): Enforcement | undefined {
     const live = this.parts.live();
-    if (live === undefined || live.enforcedInMs !== undefined) return false;
+    if (live === undefined || live.enforcedInMs !== undefined) return undefined;
     if (live.rolloutId === this.#enforcedRollout || this.parts.placed() !== live.revision.id) {
-      return false;
+      return undefined;
     }
-    const states = this.parts.states();
     const now = Date.now();
     const services = new Set(live.revision.mesh.services.map(({ name }) => name));
-    // A host that is silent for long may be gone with its sidecars; it does not hold the others up.
-    const expected = [...registered.values()].filter(
-      ({ instance, heartbeatAtMs }) =>
-        services.has(instance.service) &&
-        (states.has(instance.id) || now - heartbeatAtMs < HEARTBEAT_LOST_MS),
-    );
-    const held = expected.filter(({ instance }) => states.get(instance.id)?.holds);
-    if (held.length === 0 || held.length < expected.length) return false;
-    const ackedAtMs = held.map(({ instance }) => states.get(instance.id)?.ackedAtMs ?? 0);
-    const atMs = Math.max(live.liveSinceMs, ...ackedAtMs);
-    await this.parts.markEnforced(live.rolloutId, atMs, held.length);
+    let sidecars = 0;
+    let atMs = live.liveSinceMs;
+    for (const [nodeId, { instance, heartbeatAtMs }] of registered) {
+      if (!services.has(instance.service)) continue;
+      const state = stateOf(nodeId);
+      // A host that is silent for long may be gone with its sidecars; it does not hold the others up.
+      if (state === undefined && now - heartbeatAtMs >= HEARTBEAT_LOST_MS) continue;
+      if (!state?.holds || this.parts.isAnswering(nodeId)) return undefined;
+      sidecars += 1;
+      atMs = Math.max(atMs, state.ackedAtMs);
+    }
+    return sidecars === 0 ? undefined : { live, atMs, sidecars };
+  }
+
+  async #noteEnforced({ live, atMs, sidecars }: Enforcement): Promise<void> {
+    await this.parts.markEnforced(live.rolloutId, atMs, sidecars);
     this.#enforcedRollout = live.rolloutId;
     const seconds = (atMs - live.liveSinceMs) / 1000;
     this.parts.metrics.enforceSeconds.observe(seconds);
     this.parts.log.info(
-      { revision: live.revision.id, sidecars: held.length, seconds },
-      `revision ${live.revision.id} is enforced on ${held.length}/${expected.length} sidecars in ${seconds.toFixed(1)} s`,
+      { revision: live.revision.id, sidecars, seconds },
+      `revision ${live.revision.id} is enforced on ${sidecars}/${sidecars} sidecars in ${seconds.toFixed(1)} s`,
     );
-    return true;
   }
+}
+
+/** A revision that every sidecar has. */
+interface Enforcement {
+  readonly live: LiveRevision;
+  /** When the last of them took it, milliseconds since the epoch. */
+  readonly atMs: number;
+  readonly sidecars: number;
 }
 
 function shortened(detail: string): string {

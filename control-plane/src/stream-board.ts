@@ -7,11 +7,16 @@ import type { StepOutcome } from './step-outcome.js';
 /** Several answers that arrive together are looked at once. */
 const LOOK_EVERY_MS = 10;
 const CONNECTED_LOOK_MS = 50;
+/** A sidecar that has been sent something is looked at when it answers, and at the latest after so long. */
+const ANSWER_LATE_MS = 1_000;
 
 /** Follows the streams of all sidecars: who is connected, who holds what the cache has for it. */
 export class StreamBoard {
   /** The node of each open stream. */
   readonly #streams = new Map<number, string>();
+  /** Sidecars that have been sent something and are still to answer, and since when; the longest first. */
+  readonly #answering = new Map<string, number>();
+  #lateTimer: NodeJS.Timeout | undefined;
   /** Those who wait for sidecars, told which may have changed. */
   readonly #waiting = new Set<(changed: ReadonlySet<string>) => void>();
   #changed = new Set<string>();
@@ -23,7 +28,7 @@ export class StreamBoard {
       readonly summary: (nodeId: string) => readonly NodeSummary[];
       readonly wanted: (nodeId: string) => ReadonlyMap<TypeUrl, ResourceSet> | undefined;
       readonly metrics: Metrics;
-      /** Called often: when anything about a sidecar may have changed. */
+      /** When anything about a sidecar may have changed: not when it is sent something, but when it answers. */
       readonly changed: (nodeId: string) => void;
     },
   ) {}
@@ -40,21 +45,23 @@ export class StreamBoard {
       const type = typeLabel(typeUrl);
       pushes.inc({ type });
       pushedResources.inc({ type }, update.resources.length + update.removed.length);
-      this.#touched(stream.node.id);
+      this.#sent(stream.node.id);
     },
     acked: ({ stream, typeUrl }) => {
       this.parts.metrics.acks.inc({ type: typeLabel(typeUrl) });
-      this.#touched(stream.node.id);
+      this.#answering.delete(stream.node.id);
     },
     nacked: ({ stream, typeUrl }) => {
       this.parts.metrics.nacks.inc({ type: typeLabel(typeUrl) });
-      this.#touched(stream.node.id);
+      this.#answering.delete(stream.node.id);
     },
+    // Comes after each of the three above.
     statusChanged: ({ nodeId }) => {
-      this.#touched(nodeId);
+      if (!this.#answering.has(nodeId)) this.#touched(nodeId);
     },
     streamClosed: (stream) => {
       this.#streams.delete(stream.streamId);
+      this.#answering.delete(stream.node.id);
       this.parts.metrics.streams.set(this.#streams.size);
       this.#touched(stream.node.id);
     },
@@ -62,6 +69,11 @@ export class StreamBoard {
 
   connectedNodes(): ReadonlySet<string> {
     return new Set(this.#streams.values());
+  }
+
+  /** Whether a sidecar has just been sent something: what becomes of it is told when it answers. */
+  isAnswering(nodeId: string): boolean {
+    return this.#answering.has(nodeId);
   }
 
   /** Waits until all of these sidecars are connected here, as they are soon after a restart. */
@@ -87,10 +99,13 @@ export class StreamBoard {
   /** Waits until the connected ones of these sidecars hold what the cache has for them. */
   settled(nodeIds: readonly string[], waitMs: number): Promise<StepOutcome> {
     const wanted = new Set(nodeIds);
-    const states = this.states(wanted);
     // A resource that was rejected before and is still wanted says nothing about this change.
-    const before = new Set([...states].flatMap(rejectionsOf));
-    const lagging = new Set([...states].flatMap(([id, { holds }]) => (holds ? [] : [id])));
+    const before = new Set<string>();
+    const lagging = new Set<string>();
+    for (const [nodeId, state] of this.states(wanted)) {
+      if (!state.holds) lagging.add(nodeId);
+      for (const key of rejectionsOf(nodeId, state)) before.add(key);
+    }
     if (lagging.size === 0) return Promise.resolve('held');
     return new Promise((resolve) => {
       const done = (outcome: StepOutcome) => {
@@ -101,12 +116,11 @@ export class StreamBoard {
       const timer = setTimeout(() => done('late'), waitMs);
       const look = (changed: ReadonlySet<string>) => {
         for (const nodeId of changed) {
-          // Most have just been sent something, which says nothing yet.
-          if (!wanted.has(nodeId) || this.#isAnswering(nodeId)) continue;
+          if (!wanted.has(nodeId)) continue;
           const state = this.#stateOf(nodeId);
           if (state !== undefined && !state.holds) lagging.add(nodeId);
           else lagging.delete(nodeId);
-          if (state && rejectionsOf([nodeId, state]).some((key) => !before.has(key))) {
+          if (state && rejectionsOf(nodeId, state).some((key) => !before.has(key))) {
             done('rejected');
             return;
           }
@@ -122,15 +136,6 @@ export class StreamBoard {
     return newest && sidecarState(newest, this.parts.wanted(nodeId));
   }
 
-  /** Whether an answer is on its way, and nothing is refused yet. */
-  #isAnswering(nodeId: string): boolean {
-    const types = this.#newest(nodeId)?.types ?? [];
-    return (
-      types.some(({ awaitsAnswer }) => awaitsAnswer) &&
-      types.every(({ rejected }) => rejected.length === 0)
-    );
-  }
-
   /** Of a sidecar with two streams, that of the newer. */
   #newest(nodeId: string): NodeSummary | undefined {
     let newest: NodeSummary | undefined;
@@ -138,6 +143,25 @@ export class StreamBoard {
       if (newest === undefined || each.streamId > newest.streamId) newest = each;
     }
     return newest;
+  }
+
+  #sent(nodeId: string): void {
+    if (!this.#answering.has(nodeId)) this.#answering.set(nodeId, Date.now());
+    this.#lateTimer ??= setTimeout(() => this.#noteLate(), ANSWER_LATE_MS).unref();
+  }
+
+  #noteLate(): void {
+    this.#lateTimer = undefined;
+    const now = Date.now();
+    for (const [nodeId, sinceMs] of this.#answering) {
+      const leftMs = sinceMs + ANSWER_LATE_MS - now;
+      if (leftMs > 0) {
+        this.#lateTimer = setTimeout(() => this.#noteLate(), leftMs).unref();
+        return;
+      }
+      this.#answering.delete(nodeId);
+      this.#touched(nodeId);
+    }
   }
 
   #touched(nodeId: string): void {
@@ -153,8 +177,12 @@ export class StreamBoard {
   }
 }
 
-function rejectionsOf([nodeId, { types }]: readonly [string, SidecarState]): string[] {
-  return types
-    .flatMap(({ rejected }) => rejected)
-    .map(({ typeUrl, name, version }) => JSON.stringify([nodeId, typeUrl, name, version]));
+function rejectionsOf(nodeId: string, { types }: SidecarState): string[] {
+  const keys: string[] = [];
+  for (const { rejected } of types) {
+    for (const { typeUrl, name, version } of rejected) {
+      keys.push(JSON.stringify([nodeId, typeUrl, name, version]));
+    }
+  }
+  return keys;
 }
