@@ -1,26 +1,15 @@
 import type { Instance } from '@dotline/model/instance';
 import type { Revision } from '@dotline/model/revision';
 import { inSpan } from '@dotline/platform-process/span';
-import { ListenerName } from '@dotline/sidecar-config/names';
-import {
-  KeptParts,
-  meshResources,
-  type SidecarSnapshot,
-} from '@dotline/sidecar-config/sidecar-resources';
+import type { MeshInput } from '@dotline/sidecar-config/sidecar-resources';
 import { type Context, context } from '@opentelemetry/api';
-import {
-  type ResourceSet,
-  type SnapshotCache,
-  TypeUrl,
-  withResource,
-} from 'envoy-control-plane-ts';
+import type { ResourceSet, SnapshotCache, TypeUrl } from 'envoy-control-plane-ts';
 import type { Logger } from 'pino';
 import type { RolloutCause, RolloutFailure } from './rollout-failure.js';
 import {
   type Placement,
   type RolloutStep,
   returnSteps,
-  type Stage,
   wholePlacement,
   wholeRevision,
 } from './rollout-plan.js';
@@ -31,6 +20,7 @@ import {
   type RolloutPoint,
   type RolloutRun,
 } from './rollout-run.js';
+import { SidecarSnapshots } from './sidecar-snapshots.js';
 import type { RejectedResource } from './sidecar-state.js';
 import { SingleFlight } from './single-flight.js';
 import type { StepOutcome } from './step-outcome.js';
@@ -56,7 +46,7 @@ export interface RolloutConductor {
 
 export interface FleetParts {
   readonly cache: Pick<SnapshotCache, 'setSnapshot' | 'clearSnapshot' | 'groups'>;
-  readonly telemetry: Parameters<typeof meshResources>[0]['telemetry'];
+  readonly telemetry: MeshInput['telemetry'];
   /** Waits until the connected ones of these sidecars hold what the cache has for them. */
   readonly settled: (nodeIds: readonly string[], waitMs: number) => Promise<StepOutcome>;
   /** Waits until these sidecars are connected. */
@@ -91,12 +81,15 @@ export class Fleet {
   #present: { readonly run: RolloutRun; readonly interrupt: AbortController } | undefined;
   #placement: Placement | undefined;
   #instances: ReadonlyMap<string, Instance> = new Map();
+  /** The same, one list until they change. */
+  #list: readonly Instance[] = [];
   #closed = false;
-  readonly #kept = new KeptParts();
+  readonly #snapshots: SidecarSnapshots;
   #staged: Revision | undefined;
 
   constructor(parts: FleetParts) {
     this.#parts = parts;
+    this.#snapshots = new SidecarSnapshots(parts);
   }
 
   /** Whether there is a revision for sidecars to be given. */
@@ -121,7 +114,7 @@ export class Fleet {
     this.#wanted = wanted;
     const { run, interrupt } = this.#present ?? {};
     if (run !== undefined && isProgressive(run) && run.after.id !== revision.id) {
-      const next = planRun(run.before, wanted, [...this.#instances.values()]);
+      const next = planRun(run.before, wanted, this.#list);
       if (!isProgressive(next)) interrupt?.abort();
     }
     return this.#roller.request();
@@ -152,8 +145,8 @@ export class Fleet {
     const instance = this.#instances.get(nodeId);
     if (instance === undefined) return false;
     const stage = { inbound: before, rest: before };
-    const snapshot = this.#snapshots(stage, [...this.#instances.values()])(instance);
-    const sets: Partial<Record<TypeUrl, ResourceSet>> = snapshot;
+    const mesh = { instances: this.#list, staged: this.#staged };
+    const sets: Partial<Record<TypeUrl, ResourceSet>> = this.#snapshots.of(instance, stage, mesh);
     return sets[typeUrl]?.resources.get(name)?.version !== version;
   }
 
@@ -167,6 +160,7 @@ export class Fleet {
         return [instance.id, known !== undefined && isSame(known, instance) ? known : instance];
       }),
     );
+    this.#list = [...this.#instances.values()];
     for (const id of before.keys()) {
       if (!this.#instances.has(id)) this.#parts.cache.clearSnapshot(id);
     }
@@ -202,7 +196,7 @@ export class Fleet {
     if (whole === after) return;
     // A rollout that was stopped half-way left sidecars of which the plan does not know.
     const base = whole ?? before.stages[0]?.rest ?? after;
-    const planned = planRun(base, this.#wanted, [...this.#instances.values()]);
+    const planned = planRun(base, this.#wanted, this.#list);
     const run: RolloutRun = whole === undefined ? { ...planned, touched: 'all' } : planned;
     await context.with(trace, () => this.#run(run, 0));
   }
@@ -247,7 +241,7 @@ export class Fleet {
       run,
       index,
       step,
-      instances: () => [...this.#instances.values()],
+      instances: () => this.#list,
     };
     if (inWaves) await conductor.stepping(point);
     const { outcome, nodeIds } = await inSpan(step.name, {}, async (span) => {
@@ -298,44 +292,12 @@ export class Fleet {
     }
   }
 
-  /** Makes the snapshots of the instances of some services; returns the ids of these instances. */
+  /** Gives the instances of some services what the present step has for them; returns their ids. */
   #place(services: ReadonlySet<string> | 'all'): string[] {
-    const placement = this.#placement;
-    if (placement === undefined) return [];
-    const instances = [...this.#instances.values()];
-    const { cache, log } = this.#parts;
-    const makers = new Map<Stage, (instance: Instance) => Partial<SidecarSnapshot>>();
-    const snapshotOf = (instance: Instance) => {
-      const stage = placement.stageOf(instance);
-      const make = makers.get(stage) ?? this.#snapshots(stage, instances);
-      makers.set(stage, make);
-      return make(instance);
-    };
-    const placed = instances.filter(({ service }) => services === 'all' || services.has(service));
-    for (const instance of placed) {
-      try {
-        cache.setSnapshot(instance.id, snapshotOf(instance));
-      } catch (error) {
-        log.error({ err: error, instance: instance.id }, 'a sidecar keeps its old configuration');
-      }
-    }
+    if (this.#placement === undefined) return [];
+    const placed = this.#list.filter(({ service }) => services === 'all' || services.has(service));
+    this.#snapshots.give(placed, this.#placement, { instances: this.#list, staged: this.#staged });
     return placed.map(({ id }) => id);
-  }
-
-  #snapshots(
-    { inbound, rest }: Stage,
-    instances: readonly Instance[],
-  ): (instance: Instance) => Partial<SidecarSnapshot> {
-    const { telemetry } = this.#parts;
-    const shared = { instances, telemetry, kept: this.#kept, staged: this.#staged };
-    const restOf = meshResources({ revision: rest, ...shared });
-    const inboundOf = inbound === rest ? restOf : meshResources({ revision: inbound, ...shared });
-    const known = new Set(rest.mesh.services.map((service) => service.name));
-    return (instance) =>
-      // A service that left the mesh may neither call nor be called: its sidecar holds nothing.
-      known.has(instance.service)
-        ? compose(restOf(instance), inbound === rest ? undefined : inboundOf(instance))
-        : {};
   }
 
   /** Services of instances, and the services that call these: whose sidecars hold their endpoints. */
@@ -358,21 +320,6 @@ function untilAborted<T>(action: Promise<T>, signal: AbortSignal, otherwise: T):
     signal.addEventListener('abort', stop, { once: true });
     action.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
   });
-}
-
-/** One snapshot with the inbound side of another. */
-function compose(rest: SidecarSnapshot, inbound: SidecarSnapshot | undefined): SidecarSnapshot {
-  if (inbound === undefined) return rest;
-  return {
-    ...rest,
-    [TypeUrl.Route]: withInboundRoutes(rest, inbound),
-    [TypeUrl.ExtensionConfig]: inbound[TypeUrl.ExtensionConfig],
-  };
-}
-
-function withInboundRoutes(rest: SidecarSnapshot, inbound: SidecarSnapshot): ResourceSet {
-  const routes = inbound[TypeUrl.Route].resources.get(ListenerName.inbound);
-  return routes === undefined ? rest[TypeUrl.Route] : withResource(rest[TypeUrl.Route], routes);
 }
 
 function isSame(a: Instance, b: Instance): boolean {

@@ -35,7 +35,9 @@ export class MisplacedResourceError extends Error {
   }
 }
 
-const knownTypes = Object.values(TypeUrl);
+const noResources: ReadonlyMap<TypeUrl, ResourceSet> = new Map(
+  Object.values(TypeUrl).map((typeUrl) => [typeUrl, emptyResourceSet]),
+);
 
 export interface SnapshotCacheOptions {
   /** See `ResourceSource.whyMissing`. */
@@ -79,16 +81,16 @@ export class SnapshotCache implements ResourceSource {
     if (before !== undefined && isHeld(snapshot, before)) {
       return;
     }
-    const typeUrls = new Set<TypeUrl>([
-      ...knownTypes,
-      ...(before?.keys() ?? []),
-      ...Object.keys(snapshot).filter(isTypeUrl),
-    ]);
-    const sets = Array.from(
-      typeUrls,
-      (typeUrl) => [typeUrl, this.#setOf(typeUrl, snapshot[typeUrl] ?? [])] as const,
-    );
-    this.#replace(group, new Map(sets));
+    const sets = new Map(noResources);
+    for (const typeUrl of before?.keys() ?? []) {
+      sets.set(typeUrl, emptyResourceSet);
+    }
+    for (const typeUrl in snapshot) {
+      if (isTypeUrl(typeUrl)) {
+        sets.set(typeUrl, this.#setOf(typeUrl, snapshot[typeUrl] ?? emptyResourceSet));
+      }
+    }
+    this.#replace(group, sets);
   }
 
   /**
@@ -171,15 +173,17 @@ export class SnapshotCache implements ResourceSource {
     return isSet(given) ? given : this.#shared.of(typeUrl, given);
   }
 
-  #replace(group: string, sets: ReadonlyMap<TypeUrl, ResourceSet>): void {
+  /** @param after becomes the group's; sets that are equal to those before are replaced by these. */
+  #replace(group: string, after: Map<TypeUrl, ResourceSet>): void {
     const before = this.#snapshots.get(group);
-    const after = new Map<TypeUrl, ResourceSet>();
     let changed = before === undefined;
-    for (const [typeUrl, set] of sets) {
+    for (const [typeUrl, set] of after) {
       const old = before?.get(typeUrl);
-      const same = old !== undefined && old.version === set.version;
-      after.set(typeUrl, same ? old : set);
-      changed ||= !same;
+      if (old === undefined || old.version !== set.version) {
+        changed = true;
+      } else if (old !== set) {
+        after.set(typeUrl, old);
+      }
     }
     if (changed) {
       this.#snapshots.set(group, after);

@@ -50,38 +50,36 @@ export function authorizerCluster(trustDomain: string): Cluster {
   });
 }
 
-/** The collector's two receivers, reached with the sidecar's identity. */
-export function collectorClusters(
-  telemetry: { readonly grpc: TcpEndpoint; readonly http: TcpEndpoint },
-  trustDomain: string,
-): Cluster[] {
-  const collector = {
-    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC } as const,
-    connectTimeout: milliseconds(1000),
-    // Envoy lets 3 requests of a cluster be retried at a time unless told; while the collector is
-    // away every batch of access logs waits for a retry, and those above the limit would be lost.
-    circuitBreakers: {
-      thresholds: [{ maxRetries: 1024, maxPendingRequests: 4096, maxRequests: 4096 }],
-    },
-  };
-  const spiffeId = platformSpiffeId(trustDomain, 'collector');
-  const { grpc, http } = telemetry;
-  return [
-    create(ClusterSchema, {
-      ...collector,
-      name: OwnCluster.collectorGrpc,
-      transportSocket: tlsToPeer(spiffeId),
-      typedExtensionProtocolOptions: http2Upstream,
-      loadAssignment: singleEndpoint(OwnCluster.collectorGrpc, tcpAddress(grpc.address, grpc.port)),
-    }),
-    create(ClusterSchema, {
-      ...collector,
-      name: OwnCluster.collectorHttp,
-      transportSocket: tlsToPeer(spiffeId, 'http/1.1'),
-      typedExtensionProtocolOptions: http1Upstream(COLLECTOR_IDLE_MS),
-      loadAssignment: singleEndpoint(OwnCluster.collectorHttp, tcpAddress(http.address, http.port)),
-    }),
-  ];
+// Envoy lets 3 requests of a cluster be retried at a time unless told; while the collector is away
+// every batch of access logs waits for a retry, and those above the limit would be lost.
+const collector = {
+  clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC } as const,
+  connectTimeout: milliseconds(1000),
+  circuitBreakers: {
+    thresholds: [{ maxRetries: 1024, maxPendingRequests: 4096, maxRequests: 4096 }],
+  },
+};
+
+/** The collector's receiver of gRPC, reached with the sidecar's identity. */
+export function collectorGrpcCluster({ address, port }: TcpEndpoint, trustDomain: string): Cluster {
+  return create(ClusterSchema, {
+    ...collector,
+    name: OwnCluster.collectorGrpc,
+    transportSocket: tlsToPeer(platformSpiffeId(trustDomain, 'collector')),
+    typedExtensionProtocolOptions: http2Upstream,
+    loadAssignment: singleEndpoint(OwnCluster.collectorGrpc, tcpAddress(address, port)),
+  });
+}
+
+/** The collector's receiver of HTTP, reached with the sidecar's identity. */
+export function collectorHttpCluster({ address, port }: TcpEndpoint, trustDomain: string): Cluster {
+  return create(ClusterSchema, {
+    ...collector,
+    name: OwnCluster.collectorHttp,
+    transportSocket: tlsToPeer(platformSpiffeId(trustDomain, 'collector'), 'http/1.1'),
+    typedExtensionProtocolOptions: http1Upstream(COLLECTOR_IDLE_MS),
+    loadAssignment: singleEndpoint(OwnCluster.collectorHttp, tcpAddress(address, port)),
+  });
 }
 
 /** The load assignment of a cluster with one host. */

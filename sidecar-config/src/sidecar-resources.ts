@@ -6,28 +6,30 @@ import {
   rawResource,
   resource,
   resourceSet,
-  type TypedResource,
   TypeUrl,
 } from 'envoy-control-plane-ts';
-import { ClusterSchema } from 'envoy-control-plane-ts/gen/envoy/config/cluster/v3/cluster_pb';
+import {
+  type Cluster,
+  ClusterSchema,
+} from 'envoy-control-plane-ts/gen/envoy/config/cluster/v3/cluster_pb';
 import { TypedExtensionConfigSchema } from 'envoy-control-plane-ts/gen/envoy/config/core/v3/extension_pb';
-import { ClusterLoadAssignmentSchema } from 'envoy-control-plane-ts/gen/envoy/config/endpoint/v3/endpoint_pb';
 import { RouteConfigurationSchema } from 'envoy-control-plane-ts/gen/envoy/config/route/v3/route_pb';
 import { calleeCluster } from './callee-cluster.js';
 import { egressCluster, egressClusterName } from './egress-cluster.js';
 import { EncodedPieces } from './encoded-pieces.js';
-import { endpoints } from './endpoints.js';
 import { inboundAuthorization } from './inbound-authorization.js';
 import { inboundRoutes } from './inbound-routes.js';
+import { InstanceEndpoints } from './instance-endpoints.js';
 import { InstanceListeners } from './instance-listeners.js';
 import { jwtAuthentication } from './jwt-authentication.js';
 import { MeshIndex } from './mesh-index.js';
-import { INBOUND_AUTHORIZATION, JWT_AUTHENTICATION, ListenerName } from './names.js';
+import { INBOUND_AUTHORIZATION, JWT_AUTHENTICATION, ListenerName, OwnCluster } from './names.js';
 import { outboundRoutes } from './outbound-routes.js';
 import {
   appCluster,
   authorizerCluster,
-  collectorClusters,
+  collectorGrpcCluster,
+  collectorHttpCluster,
   type TcpEndpoint,
 } from './own-clusters.js';
 import { Shadow } from './shadow.js';
@@ -43,10 +45,14 @@ type SidecarType =
 /** Everything that one sidecar holds. What sidecars of one service share is one object. */
 export type SidecarSnapshot = Readonly<Record<SidecarType, ResourceSet>>;
 
+/** What all sidecars of one service hold. */
+export type ServiceSnapshot = Omit<SidecarSnapshot, typeof TypeUrl.Listener>;
+
 /** What is kept from one revision and one list of instances to the next. */
 export class KeptParts {
   readonly listeners = new InstanceListeners();
   readonly pieces = new EncodedPieces();
+  readonly endpoints = new InstanceEndpoints(this.pieces);
 }
 
 /** What all sidecars of a mesh are made from. */
@@ -80,10 +86,31 @@ export function sidecarResources(
  * are encoded once and shared by all sidecars that hold them.
  */
 export function meshResources(input: MeshInput): (instance: Instance) => SidecarSnapshot {
+  const kept = input.kept ?? new KeptParts();
+  const serviceOf = serviceResources({ ...input, kept });
+  const { trustDomain } = input.revision.mesh;
+  return (instance) => ({
+    ...serviceOf(instance.service),
+    [TypeUrl.Listener]: sidecarListeners(kept, instance, trustDomain, input.tracedPercent),
+  });
+}
+
+/** What a sidecar holds for itself: neither policies nor other instances change it. */
+export function sidecarListeners(
+  { listeners }: KeptParts,
+  instance: Instance,
+  trustDomain: string,
+  tracedPercent = 100,
+): ResourceSet {
+  return listeners.of(instance, trustDomain, tracedPercent);
+}
+
+/** What it shares with the other sidecars of its service: one object for each service. */
+export function serviceResources(input: MeshInput): (service: string) => ServiceSnapshot {
   const index = new MeshIndex(input.revision);
   const { trustDomain } = input.revision.mesh;
-  const { tracedPercent = 100, kept = new KeptParts(), telemetry } = input;
-  const { listeners, pieces } = kept;
+  const { kept = new KeptParts(), telemetry } = input;
+  const { pieces } = kept;
   const shadow = input.staged && Shadow.of(index, input.staged);
   // Only what a staged revision decides otherwise depends on it.
   const beside = (judges: boolean | undefined) => (judges ? [input.staged?.id] : []);
@@ -92,34 +119,25 @@ export function meshResources(input: MeshInput): (instance: Instance) => Sidecar
       ? [input.staged?.id, index.verifiableIssuers(service).map(({ issuer }) => issuer)]
       : [];
 
+  const { grpc, http } = telemetry;
+  const ownCluster = (name: string, make: () => Cluster) =>
+    pieces.resource(['own cluster', name, telemetry, trustDomain], () =>
+      resource(ClusterSchema, name, make()),
+    );
   const own = [
-    appCluster(),
-    authorizerCluster(trustDomain),
-    ...collectorClusters(telemetry, trustDomain),
-  ].map((cluster) =>
-    pieces.resource(['own cluster', cluster.name, telemetry, trustDomain], () =>
-      resource(ClusterSchema, cluster.name, cluster),
-    ),
-  );
+    ownCluster(OwnCluster.app, appCluster),
+    ownCluster(OwnCluster.authorizer, () => authorizerCluster(trustDomain)),
+    ownCluster(OwnCluster.collectorGrpc, () => collectorGrpcCluster(grpc, trustDomain)),
+    ownCluster(OwnCluster.collectorHttp, () => collectorHttpCluster(http, trustDomain)),
+  ];
   const calleesOf = (service: string) => index.outboundEdges(service).map(({ callee }) => callee);
   const ofCallee = perService((callee) =>
     pieces.resource(['cluster', callee, trustDomain], () =>
       resource(ClusterSchema, callee, calleeCluster(callee, trustDomain)),
     ),
   );
-  const byService = new Map<string, Instance[]>();
-  for (const instance of input.instances) {
-    const others = byService.get(instance.service);
-    if (others === undefined) byService.set(instance.service, [instance]);
-    else others.push(instance);
-  }
-  const endpointsOf = perService((service) => {
-    const instances = byService.get(service) ?? [];
-    return pieces.resource(['endpoints', service, instances], () =>
-      resource(ClusterLoadAssignmentSchema, service, endpoints(service, instances)),
-    );
-  });
-  const routesOf = perService((service) =>
+  const endpointsOf = kept.endpoints.of(input.instances);
+  const routesOf = (service: string) =>
     resourceSet([
       pieces.resource(
         [
@@ -151,9 +169,8 @@ export function meshResources(input: MeshInput): (instance: Instance) => Sidecar
             inboundRoutes(index, service, shadow),
           ),
       ),
-    ]),
-  );
-  const authorizationOf = perService((service) =>
+    ]);
+  const authorizationOf = (service: string) =>
     resourceSet([
       pieces.resource(
         [
@@ -188,38 +205,32 @@ export function meshResources(input: MeshInput): (instance: Instance) => Sidecar
             jwtAuthentication(index, service, shadow),
           ),
       ),
-    ]),
-  );
+    ]);
 
   const ofHost = (host: EgressHost) =>
     pieces.resource(['egress', host], () =>
       resource(ClusterSchema, egressClusterName(host.host), egressCluster(host)),
     );
-  const clustersOf = perService((service) =>
+  const clustersOf = (service: string) =>
     resourceSet([
       ...own,
       ...(index.egressOf(service)?.hosts ?? []).map(ofHost),
       ...calleesOf(service).map(ofCallee),
-    ]),
-  );
+    ]);
   // Its own service's instances are the measure of zone-aware balancing.
-  const allEndpointsOf = perService((service) =>
-    resourceSet([...new Set([service, ...calleesOf(service)])].map(endpointsOf)),
-  );
+  const allEndpointsOf = (service: string) =>
+    resourceSet([...new Set([service, ...calleesOf(service)])].map(endpointsOf));
 
-  return (instance) => ({
-    [TypeUrl.Cluster]: clustersOf(instance.service),
-    [TypeUrl.Endpoint]: allEndpointsOf(instance.service),
-    [TypeUrl.Listener]: listeners.of(instance, trustDomain, tracedPercent),
-    [TypeUrl.Route]: routesOf(instance.service),
-    [TypeUrl.ExtensionConfig]: authorizationOf(instance.service),
-  });
+  return perService((service) => ({
+    [TypeUrl.Cluster]: clustersOf(service),
+    [TypeUrl.Endpoint]: allEndpointsOf(service),
+    [TypeUrl.Route]: routesOf(service),
+    [TypeUrl.ExtensionConfig]: authorizationOf(service),
+  }));
 }
 
 /** Makes each service's value once; bounded by the catalog. */
-function perService<T extends TypedResource | ResourceSet>(
-  make: (service: string) => T,
-): (service: string) => T {
+function perService<T extends object>(make: (service: string) => T): (service: string) => T {
   const made = new Map<string, T>();
   return (service) => {
     const before = made.get(service);
