@@ -113,6 +113,32 @@ async function allowRenaming(directory: string): Promise<void> {
   await add(GUESTS, 'needs contains {"service": "visitor", "operation": "greeter.rename"}');
 }
 
+/** Has each greeting decided, and allows it to nobody but Ada. */
+async function decideGreetings(directory: string): Promise<void> {
+  const rules = `
+request_rules contains {"operation": "greeter.greet"}
+
+allow_request if input.parameters.name == "ada"
+`;
+  await writeFile(join(directory, HOSTS), (await readFile(join(directory, HOSTS), 'utf8')) + rules);
+}
+
+/** A copy of the mesh directory with other rules; it is gone when the action ends. */
+async function withOther<T>(
+  change: (directory: string) => Promise<void>,
+  action: (directory: string) => Promise<T>,
+): Promise<T> {
+  const other = `${hello.directory}-other`;
+  const filter = (path: string) => !/\.(dotline|git)$/.test(path);
+  await cp(hello.directory, other, { recursive: true, filter });
+  try {
+    await change(other);
+    return await action(other);
+  } finally {
+    await rm(other, { recursive: true });
+  }
+}
+
 /** Requests to rename the house, through the visitor's sidecar; returns their statuses. */
 async function rename(times: number): Promise<number[]> {
   const { sockets } = await meshFolders(hello.directory);
@@ -167,14 +193,9 @@ describe('dotline policy shadow', () => {
   });
 
   it('counts the requests that a directory would allow, and lets none of them pass', async () => {
-    const wider = `${hello.directory}-wider`;
-    await cp(hello.directory, wider, {
-      recursive: true,
-      filter: (path) => !/\.(dotline|git)$/.test(path),
-    });
-    await allowRenaming(wider);
-    const started = await hello.dotline('policy', 'shadow', 'start', wider);
-    await rm(wider, { recursive: true });
+    const started = await withOther(allowRenaming, (other) =>
+      hello.dotline('policy', 'shadow', 'start', other),
+    );
     expect(started).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('judged on 2/2 sidecars'),
@@ -208,6 +229,28 @@ describe('dotline policy shadow', () => {
     expect(text.stdout).toContain('staged  denied: needed by no rule, granted by no rule');
     expect((await hello.dotline('policy', 'shadow', 'stop')).stdout).toMatch(/no longer judged/);
     expect((await hello.dotline('policy', 'shadow')).code).toBe(3);
+  });
+
+  it('judges by rules about single requests, for which an authorizer comes up', async () => {
+    const { logs } = await meshFolders(hello.directory);
+    const authorizer = () => readFile(join(logs, 'authorizer.log'), 'utf8').catch(() => '');
+    expect(await authorizer()).toBe('');
+    await withOther(decideGreetings, async (other) => {
+      expect(await hello.dotline('policy', 'shadow', 'start', other)).toMatchObject({ code: 0 });
+    });
+    expect(await authorizer()).toContain('listening');
+    const isGreeting = ({ operation }: ShadowOperationView) => operation === 'greeter.greet';
+    await until('greetings are judged', async () => {
+      const { shadow } = (await (await fetch(`${address}/api/shadow`)).json()) as ShadowView;
+      return (shadow?.operations.find(isGreeting)?.wouldBeDenied ?? 0) > 0;
+    });
+    const { code, stdout } = await hello.dotline('policy', 'shadow');
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/greeter\.greet: \d+ requests?, \d+ would be denied, last/);
+    expect(stdout).toContain('each request let through');
+    expect(stdout).toContain(`each request decided by ${HOSTS}:`);
+    expect((await hello.dotline('policy', 'decisions')).stdout).toContain('nothing was decided');
+    expect((await hello.dotline('policy', 'shadow', 'stop')).code).toBe(0);
   });
 
   it('names what it cannot stage', async () => {

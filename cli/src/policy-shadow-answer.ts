@@ -106,7 +106,9 @@ function ruleText(rules: ShadowRulesView, judgesRequests: boolean): string {
   const agreed = `needed by ${placeOf(need)}, granted by ${placeOf(grant)}`;
   if (guardrail !== null) return `denied by ${placeOf(guardrail)}; ${agreed}`;
   if (!allowed) return `denied: ${agreed}`;
-  return judgesRequests ? `${agreed}, each request decided by ${placeOf(requests)}` : agreed;
+  if (!judgesRequests) return agreed;
+  const decided = requests === null ? 'let through' : `decided by ${placeOf(requests)}`;
+  return `${agreed}, each request ${decided}`;
 }
 
 function placeOf(witness: Witness | null): string {
