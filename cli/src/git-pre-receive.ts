@@ -5,7 +5,7 @@ import { changedByHand } from '@dotline/mesh-repository/mesh-checkout';
 import { isLive } from '@dotline/mesh-repository/ref-update';
 import { shipsItsPlatform } from '@dotline/policies/policy-unit';
 import { meshFolders } from '@dotline/runner/mesh-state';
-import type { LivePoliciesView } from '@dotline/topology-ui/api';
+import type { LivePoliciesView } from '@dotline/topology-ui/policy-view';
 import { ExitCode } from './exit-code.js';
 import { type HookOptions, openHook, pageAddress } from './git-hook.js';
 import { opaBinary } from './opa-binary.js';

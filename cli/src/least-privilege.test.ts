@@ -7,7 +7,7 @@ import { publishRevision } from '@dotline/control-plane/revision-store';
 import { loadMesh } from '@dotline/model/load-mesh';
 import { makeRevision } from '@dotline/model/revision';
 import { PolicyCompiler } from '@dotline/policies/compile-policies';
-import type { PolicyUsageView } from '@dotline/topology-ui/api';
+import type { PolicyUsageView } from '@dotline/topology-ui/policy-view';
 import { RunningPageServer } from '@dotline/topology-ui/testing/running-page-server';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { GUESTS, HelloCheckout, type Ran } from './testing/hello-checkout.js';

@@ -4,13 +4,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { meshFolders } from '@dotline/runner/mesh-state';
-import type {
-  AllowedTrafficView,
-  EdgeView,
-  PreviewView,
-  ShadowOperationView,
-  ShadowView,
-} from '@dotline/topology-ui/api';
+import type { EdgeView } from '@dotline/topology-ui/api';
+import type { AllowedTrafficView, PreviewView } from '@dotline/topology-ui/policy-view';
+import type { ShadowOperationView, ShadowView } from '@dotline/topology-ui/shadow-view';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { GUESTS, HelloCheckout } from './testing/hello-checkout.js';
 

@@ -12,7 +12,7 @@ import type { CompiledMesh } from '@dotline/control-plane/compiled-mesh';
 import { MeshError, type Problem } from '@dotline/model/mesh-error';
 import { makeRevision, type Revision } from '@dotline/model/revision';
 import { withoutDocument } from '@dotline/policies/compiled-request-policy';
-import type { LivePoliciesView } from '@dotline/topology-ui/api';
+import type { LivePoliciesView } from '@dotline/topology-ui/policy-view';
 import { BaseError } from './base-error.js';
 import { type ComparisonRange, LIVE } from './comparison-range.js';
 import { type CompileOptions, compileState, nameOf } from './compile-state.js';

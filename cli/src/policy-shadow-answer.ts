@@ -4,7 +4,7 @@ import type {
   ShadowOperationView,
   ShadowRulesView,
   ShadowView,
-} from '@dotline/topology-ui/api';
+} from '@dotline/topology-ui/shadow-view';
 import colours from 'picocolors';
 import type { Answer } from './commands.js';
 import { age } from './duration.js';

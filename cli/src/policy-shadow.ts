@@ -5,7 +5,7 @@ import { namedCommit } from '@dotline/control-plane/change-preview/git-snapshot'
 import type { CompiledMesh } from '@dotline/control-plane/compiled-mesh';
 import { withoutDocument } from '@dotline/policies/compiled-request-policy';
 import { ControlPlaneError } from '@dotline/runner/control-plane-error';
-import type { ShadowView } from '@dotline/topology-ui/api';
+import type { ShadowView } from '@dotline/topology-ui/shadow-view';
 import { parseRange } from './comparison-range.js';
 import { type CompileOptions, compileDirectory, compileState, nameOf } from './compile-state.js';
 import { openControlPlane } from './control-plane-access.js';

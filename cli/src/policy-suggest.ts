@@ -3,7 +3,7 @@ import { loadMesh } from '@dotline/model/load-mesh';
 import { PolicyCompiler } from '@dotline/policies/compile-policies';
 import { type Suggestion, suggestPolicies } from '@dotline/policies/suggest-policies';
 import { meshFolders } from '@dotline/runner/mesh-state';
-import type { DeniedAttemptsView } from '@dotline/topology-ui/api';
+import type { DeniedAttemptsView } from '@dotline/topology-ui/policy-view';
 import { readApi } from './page-server-client.js';
 import { readLiveUsage, type UsageOptions } from './policy-unused.js';
 import { resolveAddress } from './resolve-address.js';

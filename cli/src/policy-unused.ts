@@ -1,6 +1,6 @@
 import { commitTimes } from '@dotline/policies/unused-commit-times';
 import { findUnused, type RuleAges, type UnusedReport } from '@dotline/policies/unused-edges';
-import type { LivePoliciesView, PolicyUsageView } from '@dotline/topology-ui/api';
+import type { LivePoliciesView, PolicyUsageView } from '@dotline/topology-ui/policy-view';
 import { readApi, UnavailableError } from './page-server-client.js';
 import { resolveAddress } from './resolve-address.js';
 import { checkTeam } from './unknown-team-error.js';

@@ -1,5 +1,5 @@
 import type { TrafficLook } from '@dotline/control-plane/change-preview/preview-policies';
-import type { AllowedTrafficView } from '@dotline/topology-ui/api';
+import type { AllowedTrafficView } from '@dotline/topology-ui/policy-view';
 import { ApiError, readApi, UnavailableError } from './page-server-client.js';
 
 /** The traffic of the last days, or why it cannot be seen. @param address of the page server, once it is known */

@@ -3,17 +3,11 @@
  * Types only, no imports at run time, so that the page can share them.
  */
 import type { Actor, AuditEntry } from '@dotline/control-plane/audit-chain';
-import type { StoredPreview } from '@dotline/control-plane/preview-store';
-import type { ShadowOperation, ShadowRules } from '@dotline/control-plane/shadow-report';
 import type { AgreedOperation } from '@dotline/model/edge';
 import type { InstanceState } from '@dotline/model/instance';
 import type { Language, OperationClass, Tier } from '@dotline/model/mesh';
 import type { Problem } from '@dotline/model/mesh-error';
 import type { WhenUndecided } from '@dotline/model/request-policy';
-import type { Revision } from '@dotline/model/revision';
-import type { PolicyRelations } from '@dotline/policies/relations';
-import type { DeniedSeen } from '@dotline/policies/suggest-seen';
-import type { EdgeAge, UsageSeen } from '@dotline/policies/unused-edges';
 
 /** Requests over the last `LIVE_WINDOW_SECONDS`. Rates are per second, latencies milliseconds. */
 export interface TrafficView {
@@ -432,78 +426,6 @@ export interface TraceView {
     readonly failed: boolean;
   }[];
 }
-
-/** `GET /api/policies/live`: what a change is compared with. */
-export interface LivePoliciesView {
-  /** Without the commands, variables and folders of its services. */
-  readonly revision: Revision;
-  readonly relations: PolicyRelations;
-}
-
-/** `GET /api/traffic/allowed?days=7`: exact counts of what callers' sidecars let through. */
-export interface AllowedTrafficView {
-  /** Milliseconds since the epoch: the hour of the first record in the range, or its end without any. */
-  readonly sinceMs: number;
-  readonly untilMs: number;
-  readonly operations: readonly {
-    readonly caller: string;
-    readonly callee: string;
-    /** Operation id. */
-    readonly operation: string;
-    readonly requests: number;
-  }[];
-}
-
-/** `GET /api/policies/usage?days=30`: how much each operation of the live revision was used. */
-export interface PolicyUsageView {
-  /** Id of the live revision. */
-  readonly revision: string;
-  /** By edge id: since when it has been allowed, and has had its form. */
-  readonly edgeAges: Readonly<Record<string, EdgeAge>>;
-  readonly usage: UsageSeen;
-}
-
-/** `GET /api/traffic/denied?days=7`: what policy refused, by caller, callee, method and path. */
-export type DeniedAttemptsView = DeniedSeen;
-
-/** What a staged revision would change for one caller and operation. */
-export type ShadowOperationView = ShadowOperation;
-
-/** Where the rules stand by which a revision decides. */
-export type ShadowRulesView = ShadowRules;
-
-/** A staged revision, judged beside the live one. */
-export interface RunningShadow {
-  readonly revision: string;
-  /** As whoever staged it named it. */
-  readonly name: string;
-  readonly commit: string | null;
-  /** Milliseconds since the epoch. */
-  readonly startedAtMs: number;
-  /** Sidecars that judge by it, those that are to, and all. */
-  readonly sidecars: {
-    readonly judging: number;
-    readonly concerned: number;
-    readonly total: number;
-  };
-  /** From when on requests are counted, milliseconds since the epoch. */
-  readonly sinceMs: number;
-  readonly wouldBeDenied: number;
-  readonly wouldBeAllowed: number;
-  /** Judged operations, and those about which the two revisions differ; what would be denied first. */
-  readonly operations: readonly ShadowOperationView[];
-}
-
-/** `GET /api/shadow?windowMs=3600000`: since the start of the shadow without a window. */
-export interface ShadowView {
-  /** The live revision. */
-  readonly live: string;
-  /** `null` when no revision is staged. */
-  readonly shadow: RunningShadow | null;
-}
-
-/** `GET /api/previews/:id`: what a change would do, as `dotline policy diff --page` computed it. */
-export type PreviewView = StoredPreview;
 
 /** Every answer with a status of 400 or more. */
 export interface ApiProblem {

@@ -7,13 +7,11 @@ import type { Explanation } from '@dotline/policies/explain';
 import { Evaluator } from '@dotline/slo/evaluator';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type {
-  AllowedTrafficView,
   ApiProblem,
   AuditView,
   EdgeDetail,
   EdgeView,
   GraphView,
-  LivePoliciesView,
   ObjectiveView,
   RevisionsView,
   ServiceDetail,
@@ -22,6 +20,7 @@ import type {
   TraceView,
 } from './api.js';
 import type { DecisionCountsView, RequestDecisionsView } from './decision-view.js';
+import type { AllowedTrafficView, LivePoliciesView } from './policy-view.js';
 import { exampleInstances, exampleRevision } from './testing/example-mesh.js';
 import { holding, RunningPageServer, TRACE_ID } from './testing/running-page-server.js';
 

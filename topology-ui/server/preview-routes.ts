@@ -1,8 +1,8 @@
 import { readPreview } from '@dotline/control-plane/preview-store';
 import { Router } from 'express';
 import type pg from 'pg';
-import type { PreviewView } from './api.js';
 import { ApiError, unavailable } from './api-error.js';
+import type { PreviewView } from './policy-view.js';
 import { mounted } from './route-pattern.js';
 
 /** Previews of changes, as they were computed where OPA is. */

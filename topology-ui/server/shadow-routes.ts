@@ -6,10 +6,10 @@ import { readStaged, type StagedRevision } from '@dotline/control-plane/shadow-s
 import { inStoreSpan } from '@dotline/platform-process/span';
 import { Router } from 'express';
 import type pg from 'pg';
-import type { RunningShadow, ShadowView } from './api.js';
 import { ApiError, unavailable } from './api-error.js';
 import type { MeshStructure } from './mesh-structure.js';
 import { mounted } from './route-pattern.js';
+import type { RunningShadow, ShadowView } from './shadow-view.js';
 import { ShortCache } from './short-cache.js';
 import type { StructureFeed } from './structure-feed.js';
 

@@ -3,14 +3,14 @@ import type {
   EdgeDetail,
   GraphView,
   ObjectiveView,
-  PreviewView,
   RevisionsView,
   ServiceDetail,
-  ShadowView,
   StatusView,
   TraceView,
 } from '@dotline/topology-ui/api';
 import type { DecisionCountsView, RequestDecisionsView } from '@dotline/topology-ui/decision-view';
+import type { PreviewView } from '@dotline/topology-ui/policy-view';
+import type { ShadowView } from '@dotline/topology-ui/shadow-view';
 
 /** The page server answered with a problem, or did not answer. */
 export class ApiError extends Error {

@@ -1,4 +1,4 @@
-import type { RunningShadow } from '@dotline/topology-ui/api';
+import type { RunningShadow } from '@dotline/topology-ui/shadow-view';
 import { useStore } from './store-context.js';
 import { useResource } from './use-resource.js';
 

@@ -1,4 +1,4 @@
-import type { PreviewView } from '@dotline/topology-ui/api';
+import type { PreviewView } from '@dotline/topology-ui/policy-view';
 import { warningColours } from '../graph/graph-style.js';
 import { legibleColour, type Theme, textOn } from '../view-model/colour.js';
 import {

@@ -1,4 +1,4 @@
-import type { PreviewView as Stored } from '@dotline/topology-ui/api';
+import type { PreviewView as Stored } from '@dotline/topology-ui/policy-view';
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { ProblemList } from '../components/problem-list.js';

@@ -2,13 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
-import type {
-  GraphView,
-  RevisionsView,
-  ShadowView,
-  StatusView,
-  TrafficUpdate,
-} from '@dotline/topology-ui/api';
+import type { GraphView, RevisionsView, StatusView, TrafficUpdate } from '@dotline/topology-ui/api';
+import type { ShadowView } from '@dotline/topology-ui/shadow-view';
 import { exampleDecisionCounts, exampleDecisions } from './example-decisions.js';
 import {
   exampleEdgeDetail,

@@ -1,4 +1,5 @@
-import type { GraphView, PreviewView } from '@dotline/topology-ui/api';
+import type { GraphView } from '@dotline/topology-ui/api';
+import type { PreviewView } from '@dotline/topology-ui/policy-view';
 
 type Page = PreviewView['page'];
 type Operations = NonNullable<Page['preview']>['edges']['added'][number]['operations'];

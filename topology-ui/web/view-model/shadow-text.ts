@@ -1,4 +1,4 @@
-import type { ShadowOperationView } from '@dotline/topology-ui/api';
+import type { ShadowOperationView } from '@dotline/topology-ui/shadow-view';
 import { plural } from './format.js';
 
 /** Such as `3 of 9 would be denied`. */
