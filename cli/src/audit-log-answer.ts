@@ -51,6 +51,8 @@ function detailsText({ action, details }: Entry): string {
     case 'revision-staged':
     case 'revision-unstaged':
       return text('name');
+    case 'commit-held':
+      return `has what was rolled back with ${text('rolledBack')}: ${text('parts')}`;
     case 'rollback-ended':
       return `by ${text('by')}`;
     case 'mesh-refused':

@@ -3,7 +3,7 @@ import { formatProblem } from '@dotline/model/mesh-error';
 import type { EnforcementView } from '@dotline/topology-ui/api';
 import { ApiError, UnavailableError } from './page-server-client.js';
 import { readEnforcement } from './read-enforcement.js';
-import { lagLines, rolledBackLines } from './wait.js';
+import { heldOf, lagLines, rolledBackLines } from './wait.js';
 
 /** How often the pusher is told how far it is. */
 const TOLD_EVERY_MS = 2_000;
@@ -60,6 +60,10 @@ export async function tellEnforcement(
     }
     if (state === 'rolled-back') {
       for (const line of rolledBackLines(view)) print(`error: ${line.trim()}`);
+      return false;
+    }
+    if (state === 'held') {
+      for (const line of heldOf(view)) print(`error: ${line}`);
       return false;
     }
     const isRefused =

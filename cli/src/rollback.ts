@@ -76,7 +76,7 @@ export async function releaseAnswer(address: string, options: RollbackOptions): 
 }
 
 const HELD_BACK =
-  'What was live before is held back until the mesh directory changes, or dotline rollback --release.';
+  'Commits that still have its change are held until they take it back or mend it, or until dotline rollback --release.';
 
 /** What the control plane says, or the answer when that is a refusal. */
 async function ask<T extends object>(

@@ -53,7 +53,7 @@ describe('a rollout in waves, in words', () => {
       [
         'revision bbb was rolled back to aaa 4s ago, from wave canary:',
         '  denials rose',
-        'The mesh directory is held back until it changes; dotline rollback --release tries it again.',
+        'Commits that still have its change are held until they take it back or mend it; dotline rollback --release tries it again.',
       ],
     ],
     [

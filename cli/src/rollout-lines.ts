@@ -26,7 +26,7 @@ export function rolloutLines(rollout: RolloutView, nowMs: number): string[] {
           `revision ${revision} was rolled back to ${baseline} ${ago}${waves.length > 1 ? `, from wave ${wave}` : ''}:`,
         ),
         ...because,
-        'The mesh directory is held back until it changes; dotline rollback --release tries it again.',
+        'Commits that still have its change are held until they take it back or mend it; dotline rollback --release tries it again.',
       ];
     case 'superseded':
       return [

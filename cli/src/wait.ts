@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatProblem } from '@dotline/model/mesh-error';
 import type { EnforcementView, LaggingSidecar, StatusView } from '@dotline/topology-ui/api';
 import colours from 'picocolors';
-import { actorText, rollbackText } from './audit-text.js';
+import { actorText, heldLines, rollbackText } from './audit-text.js';
 import type { Answer } from './commands.js';
 import { age } from './duration.js';
 import { ExitCode } from './exit-code.js';
@@ -87,6 +87,8 @@ function lines(view: EnforcementView, name: string, tookMs: number): string[] {
       ];
     case 'rolled-back':
       return rolledBackLines(view);
+    case 'held':
+      return heldOf(view).map(colours.red);
     case 'unknown':
       return [
         colours.yellow(
@@ -102,6 +104,19 @@ function lines(view: EnforcementView, name: string, tookMs: number): string[] {
         ...problemLines,
       ];
   }
+}
+
+/** Why a content of the mesh directory is not enforced, which rollback that comes of, and the way out. */
+export function heldOf({ held }: EnforcementView): string[] {
+  if (held === null) return [];
+  const { from, by, reason, atMs } = held.rollback;
+  const why = reason === '' ? '' : `: ${reason}`;
+  const [first = '', ...others] = heldLines(held);
+  return [
+    first,
+    ...others,
+    `${from} was rolled back ${age(atMs, Date.now())} ago by ${actorText(by)}${why}`,
+  ];
 }
 
 /** When a revision was rolled back, by whom and why. */

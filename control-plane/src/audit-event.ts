@@ -9,6 +9,8 @@ export type AuditAction =
   | 'revision-committed'
   | 'revision-enforced'
   | 'revision-rolled-back'
+  /** A content of the mesh directory is not enforced, since it has what was rolled back. */
+  | 'commit-held'
   /** Somebody, or a change of the mesh directory, ended a rollback. */
   | 'rollback-ended'
   /** An operator has sidecars judge a revision beside the live one, or ends that. */

@@ -109,14 +109,14 @@ export class ControlPlane {
       events: this.#events,
       states: (nodeIds) => this.#board.states(nodeIds),
       serviceOf: (nodeId) => this.#registry.get(nodeId)?.instance.service,
-      rollBack: (target, order) => this.#live.rollBack(target, order),
-      metrics: this.#metrics,
       nodesOf: (services) =>
         this.#registry.list().flatMap(({ instance: { id, service } }) => {
           return services === 'all' || services.has(service) ? [id] : [];
         }),
       settled: (nodeIds, waitMs) => this.#board.settled(nodeIds, waitMs),
       brings: (...asked) => this.#fleet.brings(...asked),
+      rollBack: (target, order) => this.#live.rollBack(target, order),
+      metrics: this.#metrics,
       log,
     });
     this.#fleet = new Fleet({
@@ -205,6 +205,8 @@ export class ControlPlane {
         authority,
         live: () => this.#live.current,
         requestPolicy: (hash) => readRequestPolicy(this.#pool, hash),
+        keepRequestPolicy: (hash, { team }, document) =>
+          writeRequestPolicies(this.#pool, [{ hash, team, document }]),
         policies: this.#policies,
         putInstances: (host, instances) => this.#registry.put(host, instances),
         rollBack: (target, order) => this.#live.rollBack(target, order),
@@ -212,8 +214,6 @@ export class ControlPlane {
         orderRollout: (order) => orderRollout(this.#pool, order),
         audited: (event) => this.#audit.record(event),
         shadow: this.#shadow,
-        keepRequestPolicy: (hash, { team }, document) =>
-          writeRequestPolicies(this.#pool, [{ hash, team, document }]),
         storePreview: (page) => storePreview(this.#pool, page),
         metrics: this.#metrics,
         log,

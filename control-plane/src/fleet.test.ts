@@ -84,6 +84,13 @@ describe('a fleet', () => {
     expect(fleet.placedRevision).toBe(revision([AB, CB]).id);
   });
 
+  it('goes on with what mends a revision that a sidecar refuses', async () => {
+    const { fleet } = makeFleet(() => 'rejected', [], true);
+    await fleet.setRevision(revision([]));
+    await fleet.setRevision(revision([AB]));
+    expect(fleet.placedRevision).toBe(revision([AB]).id);
+  });
+
   it('knows which resources a revision brings to a sidecar', async () => {
     const { fleet, cache } = makeFleet();
     const [before, after] = [revision([AB]), revision([AB, CB])];
@@ -225,6 +232,7 @@ function makeFleet(
   outcome: () => StepOutcome = () => 'held',
   /** What is found of each wave, or that it is watched until released or interrupted. */
   found: readonly RolloutCause[] | 'until released' = [],
+  isRefused = false,
 ) {
   let release: () => void = () => undefined;
   const released = new Promise<void>((resolve) => {
@@ -266,6 +274,7 @@ function makeFleet(
         await Promise.race([released, interrupted]);
         return [];
       },
+      isRefused: () => isRefused,
       rejected: () => (outcome() === 'rejected' ? [REJECTION] : []),
       ended: async ({ waves }, failure) => {
         const [cause] = failure?.causes ?? [];

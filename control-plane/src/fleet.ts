@@ -40,6 +40,8 @@ export interface RolloutConductor {
   watch(point: RolloutPoint, signal: AbortSignal): Promise<readonly RolloutCause[]>;
   /** What sidecars have rejected since a moment, the latest first. */
   rejected(run: RolloutRun, nodeIds: readonly string[]): readonly RolloutCause[];
+  /** Whether a sidecar of these services refuses something that it is given. */
+  isRefused(services: ReadonlySet<string> | 'all'): boolean;
   /** A rollout is over; with a failure, it has gone back already. Never rejects. */
   ended(run: RolloutRun, failure: RolloutFailure | undefined): Promise<void>;
 }
@@ -197,7 +199,9 @@ export class Fleet {
     // A rollout that was stopped half-way left sidecars of which the plan does not know.
     const base = whole ?? before.stages[0]?.rest ?? after;
     const planned = planRun(base, this.#wanted, this.#list);
-    const run: RolloutRun = whole === undefined ? { ...planned, touched: 'all' } : planned;
+    const touched = whole === undefined ? 'all' : planned.touched;
+    const isFromRefused = this.#parts.conductor.isRefused(touched);
+    const run: RolloutRun = { ...planned, touched, isFromRefused };
     await context.with(trace, () => this.#run(run, 0));
   }
 

@@ -1,4 +1,5 @@
 import type { Edge } from '@dotline/model/edge';
+import type { Need } from '@dotline/policies/relations';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { pino } from 'pino';
@@ -164,6 +165,37 @@ describe('while a rollback is pinned', () => {
     expect(b).not.toBe(a);
   });
 
+  it('what another team brings on top of it is held, with whose part is in the way', async () => {
+    const [guests, hosts] = [need('guests', 'b.read'), need('hosts', 'd.read')];
+    const commit = 'd'.repeat(40);
+    await publish('a');
+    await publishNeeds(['b', 'd'], [guests, hosts]);
+    await live.rollBack(undefined, ADA);
+    const other = need('others', 'c.read');
+    expect(await publishNeeds(['b', 'c', 'd'], [guests, hosts, other], commit)).toBe(a);
+    // One of the two has taken its part back.
+    expect(await publishNeeds(['b', 'c'], [guests, other])).toBe(a);
+    const held = (await readLiveRevision(pool))?.rollback?.held ?? [];
+    expect(live.current?.rollback?.held).toEqual(held);
+    expect(held).toMatchObject([
+      {
+        commit,
+        parts: [{ team: 'guests', name: 'need of visitor for b.read' }, { team: 'hosts' }],
+      },
+      { parts: [{ team: 'guests' }] },
+    ]);
+    expect((await readLatestAudit(pool, 1))[0]).toMatchObject({
+      action: 'commit-held',
+      details: { parts: ['need of visitor for b.read of team guests'] },
+    });
+    // A replica that starts there holds it too; once both have changed theirs it goes on.
+    live = started();
+    await live.refresh();
+    expect(await publishNeeds(['b', 'c'], [guests, other])).toBe(a);
+    expect(await publishNeeds(['c'], [need('guests', 'c.read'), other])).not.toBe(a);
+    expect(live.current?.rollback).toBeUndefined();
+  });
+
   it('a start with the content that is live does not end it, a change to that content does', async () => {
     live = started();
     await live.refresh();
@@ -235,6 +267,18 @@ function started(): LiveMesh {
 /** Publishes a content; the id of the revision that is live then. */
 async function publish(callee: string, commit?: string): Promise<string> {
   return (await live.publish(compiled(callee, commit), never))?.revision.id ?? '';
+}
+
+function need(team: string, operation: string): Need {
+  const witness = { team, file: `policies/teams/${team}/rules.rego`, line: 3 };
+  return { service: 'visitor', operation, witness };
+}
+
+async function publishNeeds(callees: string[], needs: Need[], commit?: string): Promise<string> {
+  const base = compiled('a', commit);
+  const edges = callees.map((callee) => testEdge('visitor', callee, ['read']));
+  const relations = { needs, grants: [], baseline: [], refused: [] };
+  return (await live.publish({ ...base, edges, relations }, never))?.revision.id ?? '';
 }
 
 /** A mesh of which one service calls one other. */

@@ -46,8 +46,8 @@ export class LiveMesh {
 
   /**
    * Makes a compiled mesh the live revision; waits for PostgreSQL while it is away, unless
-   * `superseded` says that there is a newer one. While a rollback is pinned, what was rolled back is
-   * held back, and anything else ends the pin.
+   * `superseded` says that there is a newer one. While a rollback is pinned, what still has the change
+   * that was rolled back is held, and anything else ends the pin.
    * @returns the live revision, which of a held-back mesh is another one; `undefined` when superseded
    */
   publish(compiled: CompiledMesh, superseded: () => boolean): Promise<LiveRevision | undefined> {
@@ -99,8 +99,8 @@ export class LiveMesh {
    * Makes an earlier revision live again in one step, without touching the mesh directory. When the
    * promise resolves it is the live one in PostgreSQL with its entry in the audit log, replicas hear of
    * it, and its rollout to the sidecars has begun as that of any other revision. From then the mesh is
-   * pinned: the content that was live until now does not go live again by itself, not at a restart
-   * either, until the mesh directory has another content or somebody releases it.
+   * pinned: what still has the change of the content that was live until now does not go live by itself,
+   * not at a restart either, until the mesh directory has it no more or somebody releases it.
    * @param target id or commit of a revision that was live once (seven characters are enough);
    *   `undefined` for the one before the live one. Of a rollout that has to be undone this is the
    *   `previous` revision; say which one is to go with `onlyFrom`, so that a newer one stays.
@@ -151,7 +151,8 @@ export class LiveMesh {
       const isKnown =
         pointer.rolloutId === current?.rolloutId &&
         pointer.commit === current.revision.commit &&
-        pointer.pinned === isPinned;
+        pointer.pinned === isPinned &&
+        pointer.held === (current.rollback?.held.length ?? 0);
       if (isKnown) return;
       const live = await readLiveRevision(this.pool);
       if (live !== undefined) this.#set(live);
@@ -176,9 +177,11 @@ export class LiveMesh {
 
   #logHeldBack({ id }: Revision, { revision, rollback }: LiveRevision): void {
     if (this.#offered === id) return;
+    const held = rollback?.held.find((each) => each.revision === id);
+    const parts = held?.parts.map(({ team, name }) => `${name} of team ${team}`) ?? [];
     this.log.warn(
-      { revision: revision.id, heldBack: id, reason: rollback?.reason },
-      `the mesh directory is held back: its content was rolled back to revision ${revision.id}; a change of it, or dotline rollback --release, ends this`,
+      { revision: revision.id, heldBack: id, reason: rollback?.reason, parts },
+      `the mesh directory is held back: it has what was rolled back to revision ${revision.id}; a change that takes it back or mends it, or dotline rollback --release, ends this`,
     );
   }
 
@@ -187,6 +190,7 @@ export class LiveMesh {
     const isAsBefore =
       before?.rolloutId === live.rolloutId &&
       before.rollback?.pinned === live.rollback?.pinned &&
+      before.rollback?.held.length === live.rollback?.held.length &&
       isSame(before.revision, live.revision);
     if (isAsBefore) return;
     this.#current = live;

@@ -131,9 +131,16 @@ describe('a rollback', () => {
     expect(await idOf(first)).toBe(live);
   });
 
-  it('ends with the next change of a mesh directory', async () => {
+  it('holds what another team changes on top of it, at both, until its own is taken back', async () => {
     const before = await idOf(first);
     await mesh.save(GREETER, greeterWith('/v1/hello/{name}'));
+    const [held] = await eventually('what is held', async () => {
+      const all = (await readLiveRevision(pool))?.rollback?.held ?? [];
+      return all.length === 0 ? undefined : all;
+    });
+    expect(held?.parts).toEqual([{ team: 'guests', name: 'need of visitor for greeter.greet' }]);
+    expect([await idOf(first), await idOf(second)]).toEqual([before, before]);
+    await mesh.save(GUESTS, GUESTS_NEED);
     await followed(await changed(first, before));
     expect((await readLiveRevision(pool))?.rollback).toBeUndefined();
   });
@@ -153,8 +160,11 @@ describe('a rollback', () => {
     const verifier = new ChainVerifier();
     for (const entry of entries) expect(verifier.add(entry)).toBeUndefined();
     expect(
-      entries.map(({ action }) => action).filter((action) => /rolled-back|ended/.test(action)),
-    ).toEqual(['revision-rolled-back', 'rollback-ended', 'revision-rolled-back', 'rollback-ended']);
+      entries.map(({ action }) => action).filter((action) => /rolled-back|held|ended/.test(action)),
+    ).toEqual([
+      ...['revision-rolled-back', 'commit-held', 'rollback-ended'],
+      ...['revision-rolled-back', 'rollback-ended'],
+    ]);
   });
 });
 

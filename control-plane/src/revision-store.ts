@@ -7,7 +7,14 @@ import { CONTROL_PLANE } from './audit-event.js';
 import { publishedDetails } from './audit-published-details.js';
 import { appendAudit } from './audit-store.js';
 import { inTransaction } from './database.js';
-import { networkDigest, readPin, removePin } from './rollback-pin.js';
+import {
+  type HeldCommit,
+  noteHeld,
+  type Pin,
+  readPin,
+  removePin,
+  whyHeld,
+} from './rollback-pin.js';
 
 /** A revision with what its policies said, so that an edge can be explained later. */
 export interface StoredRevision {
@@ -27,6 +34,8 @@ export interface LiveRevision extends StoredRevision {
   readonly rollback?: RollbackNote & {
     /** Whether what was rolled back is held back still. */
     readonly pinned: boolean;
+    /** What of the mesh directory has been held since, the latest last. */
+    readonly held: readonly HeldCommit[];
   };
 }
 
@@ -66,6 +75,8 @@ export interface LivePointer {
   readonly commit: string | undefined;
   /** Whether it was rolled back to and holds the mesh directory back. */
   readonly pinned: boolean;
+  /** How much has been held since. */
+  readonly held: number;
 }
 
 /** What is known about a publication beside its content. */
@@ -81,8 +92,8 @@ export interface PublicationContext {
 /**
  * Keeps a revision and makes it the live one, in one transaction with its entries in the audit log. A
  * revision that went live before keeps its edges' history; only its commit and the folder it was read
- * from are brought up to date. While a rollback is pinned, what was rolled back is not published, and
- * anything else ends the pin.
+ * from are brought up to date. While a rollback is pinned, what still has the change that was rolled back
+ * is held, and anything else ends the pin.
  * @returns the live revision: as kept, or the one rolled back to when this one is held back
  */
 export function publishRevision(
@@ -94,19 +105,21 @@ export function publishRevision(
     await lockLive(client);
     const before = await readLive(client);
     const pin = await readPin(client);
-    if (pin !== undefined && before?.revision.id !== stored.revision.id) {
-      const network = networkDigest(stored.revision);
-      const isHeldBack = pin.heldBack.some((held) => held.network === network);
-      const rolledBackTo = isHeldBack ? await readLiveRevision(client) : undefined;
-      if (rolledBackTo !== undefined) return rolledBackTo;
-    }
     const { commit } = stored.revision;
     const author = commit === undefined ? undefined : authors.get(commit);
+    const actor = actorOf(pusher, author);
+    if (pin !== undefined && before?.revision.id !== stored.revision.id) {
+      const why = whyHeld(pin, stored);
+      if (why !== undefined) {
+        await hold(client, pin, stored, why, actor);
+        const rolledBackTo = await readLiveRevision(client);
+        if (rolledBackTo !== undefined) return rolledBackTo;
+      }
+    }
     const kept = await keepRevision(client, stored, author);
     const live = await makeLive(client, before, kept);
     const { id } = kept.revision;
     const isNew = live.rolloutId !== before?.rolloutId;
-    const actor = actorOf(pusher, author);
     const subject = { revision: id, ...(commit === undefined ? {} : { commit }) };
     const endsPin = pin !== undefined && (isNew || directoryChanged) && (await removePin(client));
     if (isNew) {
@@ -121,6 +134,23 @@ export function publishRevision(
     await appendAudit(client, { actor, action: 'rollback-ended', subject, details });
     return unpinned(live);
   });
+}
+
+/** Notes that a content is not enforced, unless it is the very one that was rolled back. */
+async function hold(
+  client: pg.PoolClient,
+  pin: Pin,
+  { revision: { id, commit } }: StoredRevision,
+  why: Pick<HeldCommit, 'of' | 'parts'>,
+  by: Actor,
+): Promise<void> {
+  if (id === why.of) return;
+  const subject = { revision: id, ...(commit === undefined ? {} : { commit }) };
+  const isNews = await noteHeld(client, pin, { ...subject, ...why, by, atMs: Date.now() });
+  if (!isNews) return;
+  const parts = why.parts.map(({ team, name }) => `${name} of team ${team}`);
+  const details = { rolledBack: why.of, parts };
+  await appendAudit(client, { actor: by, action: 'commit-held', subject, details });
 }
 
 function actorOf(pusher: string | undefined, author: string | undefined): Actor {
@@ -148,7 +178,7 @@ export async function readLive(
 ): Promise<LiveContent | undefined> {
   const { rows } = await database.query<LiveRow>(
     `select r.content, o.id as rollout_id, o.live_at, o.enforced_at,
-            o.rollback, p.rollout_id is not null as pinned
+            o.rollback, p.rollout_id is not null as pinned, coalesce(p.held, '[]') as held
        from control_plane.live l
        join control_plane.revisions r on r.id = l.revision_id
        join control_plane.rollouts o on o.id = l.rollout_id
@@ -164,8 +194,10 @@ export async function readLivePointer(pool: pg.Pool): Promise<LivePointer | unde
     rollout_id: string;
     commit: string | null;
     pinned: boolean;
+    held: number;
   }>(
-    `select l.revision_id, l.rollout_id, r.commit, p.rollout_id is not null as pinned
+    `select l.revision_id, l.rollout_id, r.commit, p.rollout_id is not null as pinned,
+            jsonb_array_length(coalesce(p.held, '[]')) as held
        from control_plane.live l
        join control_plane.revisions r on r.id = l.revision_id
        left join control_plane.pin p on p.rollout_id = l.rollout_id`,
@@ -177,6 +209,7 @@ export async function readLivePointer(pool: pg.Pool): Promise<LivePointer | unde
       rolloutId: row.rollout_id,
       commit: row.commit ?? undefined,
       pinned: row.pinned,
+      held: row.held,
     }
   );
 }
@@ -271,6 +304,7 @@ interface LiveRow {
   readonly enforced_at: Date | null;
   readonly rollback: RollbackNote | null;
   readonly pinned: boolean;
+  readonly held: readonly HeldCommit[];
 }
 
 interface RolloutRow {
@@ -329,7 +363,7 @@ export async function makeLive(
 ): Promise<LiveRevision> {
   if (before?.revision.id === stored.revision.id) return { ...before, ...stored };
   const diff = diffEdges(before?.revision.edges ?? [], stored.revision.edges);
-  const inserted = await client.query<Omit<LiveRow, 'content' | 'pinned'>>(
+  const inserted = await client.query<Omit<LiveRow, 'content' | 'pinned' | 'held'>>(
     `insert into control_plane.rollouts (revision_id, previous_id, edge_diff, rollback)
      values ($1, $2, $3, $4) returning id as rollout_id, live_at, enforced_at, rollback`,
     [
@@ -348,14 +382,14 @@ export async function makeLive(
     [stored.revision.id, row.rollout_id, row.live_at],
   );
   const content = stored.revision;
-  return { ...stored, ...liveOf({ ...row, content, pinned: rollback !== undefined }) };
+  return { ...stored, ...liveOf({ ...row, content, pinned: rollback !== undefined, held: [] }) };
 }
 
 /** The same when its pin has ended. */
 export function unpinned(live: LiveRevision): LiveRevision {
   return live.rollback === undefined
     ? live
-    : { ...live, rollback: { ...live.rollback, pinned: false } };
+    : { ...live, rollback: { ...live.rollback, pinned: false, held: [] } };
 }
 
 function storedOf(row: StoredRow): StoredRevision {
@@ -368,7 +402,9 @@ function liveOf(row: LiveRow): LiveContent {
     rolloutId: row.rollout_id,
     liveSinceMs: row.live_at.getTime(),
     enforcedInMs: enforcedIn(row),
-    ...(row.rollback === null ? {} : { rollback: { ...row.rollback, pinned: row.pinned } }),
+    ...(row.rollback === null
+      ? {}
+      : { rollback: { ...row.rollback, pinned: row.pinned, held: row.held } }),
   };
 }
 

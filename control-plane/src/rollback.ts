@@ -10,6 +10,7 @@ import {
   lockLive,
   makeLive,
   readLive,
+  readLiveRevision,
   readRevision,
 } from './revision-store.js';
 import { RollbackError } from './rollback-error.js';
@@ -39,7 +40,7 @@ export function rollBackRevision(
 ): Promise<LiveRevision> {
   return inTransaction(pool, async (client) => {
     await lockLive(client);
-    const before = await readLive(client);
+    const before = await readLiveRevision(client);
     if (before === undefined) throw new RollbackError('conflict', 'no revision is live yet');
     const from = before.revision;
     if (onlyFrom !== undefined && from.id !== onlyFrom) {
@@ -57,7 +58,7 @@ export function rollBackRevision(
       actor,
       reason,
     });
-    await pinRollout(client, live.rolloutId, from, revision);
+    await pinRollout(client, live.rolloutId, before, kept);
     await appendAudit(client, {
       actor,
       action: 'revision-rolled-back',

@@ -16,6 +16,8 @@ export interface RolloutRun {
   readonly startedAtMs: number;
   /** Whether it goes to an earlier revision, which is known to work; absent: no. */
   readonly isRollback?: boolean;
+  /** Whether a sidecar that it touches refuses part of the revision before; absent: no. */
+  readonly isFromRefused?: boolean;
 }
 
 /** A moment of a rollout. */
@@ -35,9 +37,11 @@ export function isProgressive({ waves }: Pick<RolloutRun, 'waves'>): boolean {
 
 /**
  * Whether a sidecar that rejects its part ends it, and the revision before comes back. One that takes
- * something away and goes to all always goes on: whoever loses a permission could keep it by rejecting.
+ * something away and goes to all always goes on: whoever loses a permission could keep it by rejecting. So
+ * does what mends a revision that is refused: on the way callees hold what they refuse of it.
  */
 export function mayStop(run: RolloutRun): boolean {
+  if (run.isFromRefused === true) return false;
   if (isProgressive(run)) return true;
   return run.isRollback !== true && !isRevocation(run.before, run.after);
 }

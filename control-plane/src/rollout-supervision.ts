@@ -14,7 +14,7 @@ import type { RollbackOrder } from './rollback.js';
 import { RollbackError } from './rollback-error.js';
 import { causeText, type RolloutCause, type RolloutFailure } from './rollout-failure.js';
 import { isRevocation } from './rollout-plan.js';
-import { isProgressive, type RolloutPoint, type RolloutRun } from './rollout-run.js';
+import { isProgressive, mayStop, type RolloutPoint, type RolloutRun } from './rollout-run.js';
 import { type RolloutHealth, readRolloutHealth } from './rollout-signals.js';
 import {
   endRollout,
@@ -95,7 +95,7 @@ export class RolloutSupervision implements RolloutConductor {
     let isPaused = false;
     for (;;) {
       if (signal.aborted || this.#promoted === run.rolloutId) return [];
-      const rejected = this.rejected(run, watching.instances);
+      const rejected = mayStop(run) ? this.rejected(run, watching.instances) : [];
       if (rejected.length > 0) return rejected;
       const { word, health } = await this.#words(run, watching.step);
       // Another replica has seen enough of it.
@@ -141,6 +141,12 @@ export class RolloutSupervision implements RolloutConductor {
           detail,
           rules: blame(after, this.parts.serviceOf(instance) ?? '', { typeUrl, name, detail }),
         }))
+    );
+  }
+
+  isRefused(services: ReadonlySet<string> | 'all'): boolean {
+    return [...this.parts.states(this.parts.nodesOf(services)).values()].some(({ types }) =>
+      types.some(({ rejected }) => rejected.length > 0),
     );
   }
 

@@ -191,6 +191,10 @@ const migrations: readonly string[] = [
   );
   create index previews_by_end on control_plane.previews (expires_at);
   `,
+  `
+  -- Contents of the mesh directory that were not enforced, since they had what was rolled back.
+  alter table control_plane.pin add column held jsonb not null default '[]';
+  `,
 ];
 
 /** Any number that no other program of the database uses for an advisory lock. */

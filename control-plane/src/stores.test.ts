@@ -82,6 +82,7 @@ describe('revision store', () => {
       revisionId: second.id,
       rolloutId: next.rolloutId,
       pinned: false,
+      held: 0,
     });
     expect((await readRevision(pool, first.id))?.revision).toEqual(first);
     expect((await readRevisionAt(pool, Date.now() + 1000))?.revision.id).toBe(second.id);

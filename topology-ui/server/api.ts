@@ -166,9 +166,9 @@ export interface EnforcementView {
   /**
    * `unknown`: no revision of this name has gone live. `rolled-back`: it was live, and is no more: by
    * itself, which `rollout` tells, or by somebody; of `live`, that the mesh directory holds one that went
-   * back by itself.
+   * back by itself. `held`: it is not enforced, since it has what was rolled back; `held` tells.
    */
-  readonly state: 'enforced' | 'pending' | 'superseded' | 'rolled-back' | 'unknown';
+  readonly state: 'enforced' | 'pending' | 'superseded' | 'rolled-back' | 'held' | 'unknown';
   readonly revision: string | null;
   readonly live: string | null;
   /** How many sidecars the revision touches. */
@@ -178,6 +178,8 @@ export interface EnforcementView {
   readonly rollout: RolloutView | null;
   /** When, to what, by whom and why it was rolled back; `null` when it was not. */
   readonly rollback: (RollbackView & { readonly to: string }) | null;
+  /** What holds it, and the rollback that it is held by; `null` when nothing does. */
+  readonly held: (HeldView & { readonly rollback: RollbackView }) | null;
   /** What is wrong in the mesh directory, so that it becomes no revision. */
   readonly problems: readonly Problem[];
 }
@@ -264,8 +266,24 @@ export interface RollbackView {
 }
 
 export interface LiveRollbackView extends RollbackView {
-  /** Whether what was rolled back is held back until the mesh directory changes or is released. */
+  /** Whether contents of the mesh directory that have what was rolled back are held. */
   readonly pinned: boolean;
+  /** What has been held so, the latest last. */
+  readonly held: readonly HeldView[];
+}
+
+/** A content of the mesh directory that is not enforced: it still has what was rolled back. */
+export interface HeldView {
+  readonly revision: string;
+  readonly commit: string | null;
+  /** Who brought it, as far as that is known. */
+  readonly by: Actor;
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+  /** The revision that was rolled back. */
+  readonly of: string;
+  /** What of that it still has, the first of it, and whose it is. */
+  readonly parts: readonly { readonly team: string; readonly name: string }[];
 }
 
 /** `GET /api/revisions?limit=`: each time that a revision went live, newest first. */

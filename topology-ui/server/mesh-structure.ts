@@ -80,7 +80,8 @@ function isSame(pointer: LivePointer | undefined, live: LiveRevision | undefined
   return (
     pointer?.rolloutId === live?.rolloutId &&
     pointer?.commit === live?.revision.commit &&
-    (pointer?.pinned ?? false) === (live?.rollback?.pinned ?? false)
+    (pointer?.pinned ?? false) === (live?.rollback?.pinned ?? false) &&
+    (pointer?.held ?? 0) === (live?.rollback?.held.length ?? 0)
   );
 }
 
@@ -101,6 +102,7 @@ export function pictureKey({
     live?.revision.commit,
     live?.enforcedInMs,
     live?.rollback?.pinned,
+    live?.rollback?.held,
     rollout,
     instances.map(({ instance }) => instance),
     sidecars.map(({ atMs: _atMs, types, ...sidecar }) => [

@@ -11,6 +11,8 @@ import type { StructureFeed } from './structure-feed.js';
 import { rollbackView } from './structure-view.js';
 
 const WAITING_MAX = 500;
+/** Characters that a name needs at least, so that it is not met by chance. */
+const HELD_NAME_LENGTH_MIN = 7;
 
 type Touched = ReadonlySet<string> | 'all';
 
@@ -57,9 +59,13 @@ export class RevisionEnforcement {
       lagging: [],
       rollout: null,
       rollback: rollout?.rolledBack === undefined ? null : rolledBackView(rollout.rolledBack),
+      held: null,
       problems: current.problems,
     };
-    if (rollout === undefined) return view;
+    const held = heldView(current, name);
+    if (rollout === undefined || (held !== null && rollout.revisionId !== held.revision)) {
+      return held === null ? view : { ...view, state: 'held', revision: held.revision, held };
+    }
     const waves = current.rollout;
     if (name === 'live' && waves?.state === 'rolled-back') {
       const held = currentRollout(waves, current.live);
@@ -110,4 +116,17 @@ function rolledBackView(
   rolledBack: NonNullable<FoundRollout['rolledBack']>,
 ): EnforcementView['rollback'] {
   return { ...rollbackView(rolledBack, rolledBack.atMs), to: rolledBack.toId };
+}
+
+/** The latest content of a name that is held. */
+function heldView({ live }: MeshStructure, name: string): EnforcementView['held'] {
+  const { held = [] } = live?.rollback ?? {};
+  const found = held.findLast(
+    ({ revision, commit }) =>
+      name.length >= HELD_NAME_LENGTH_MIN &&
+      (revision.startsWith(name) || (commit?.startsWith(name) ?? false)),
+  );
+  if (found === undefined || live?.rollback === undefined) return null;
+  const { commit = null, ...rest } = found;
+  return { ...rest, commit, rollback: rollbackView(live.rollback, live.liveSinceMs) };
 }

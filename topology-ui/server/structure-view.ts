@@ -31,7 +31,11 @@ export function revisionView(live: LiveRevision): RevisionView {
     rollback:
       rollback === undefined
         ? null
-        : { ...rollbackView(rollback, liveSinceMs), pinned: rollback.pinned },
+        : {
+            ...rollbackView(rollback, liveSinceMs),
+            pinned: rollback.pinned,
+            held: rollback.held.map(({ commit = null, ...held }) => ({ ...held, commit })),
+          },
   };
 }
 

@@ -285,6 +285,7 @@ describe('the graph', () => {
           reason: 'fares were wrong',
           atMs: Date.now(),
           pinned: true,
+          held: [],
         },
       },
     }));

@@ -4,7 +4,7 @@ import { trafficProblem } from '../live/store.js';
 import { useStore } from '../live/store-context.js';
 import { plural } from '../view-model/format.js';
 import { rejectionGroups } from '../view-model/rejections.js';
-import { liveRollbackText } from '../view-model/rollback-text.js';
+import { heldText, liveRollbackText } from '../view-model/rollback-text.js';
 import { rolloutSummary } from '../view-model/rollout-summary.js';
 
 /** What is wrong in the mesh directory, what sidecars refuse, and what of the picture is missing. */
@@ -39,6 +39,9 @@ export function ProblemsBanner() {
               <li key={reason}>{reason}</li>
             ))}
           </ul>
+          {byItself && graph?.revision.rollback != null && (
+            <p>{heldText(graph.revision.rollback)}</p>
+          )}
         </details>
       )}
       {rollout !== null && rollout.reasons.length === 0 && (

@@ -3,10 +3,18 @@ import { shortCommit } from './format.js';
 
 /** Why the live revision is an earlier one, such as `Rolled back from 3f… by ada (operator): too slow.` */
 export function liveRollbackText(rollback: LiveRollbackView): string {
-  const held = rollback.pinned
-    ? ' The mesh directory is held back until it changes, or until dotline rollback --release.'
-    : '';
-  return `${rollbackText(rollback)}.${held}`;
+  return `${rollbackText(rollback)}.${rollback.pinned ? ` ${heldText(rollback)}` : ''}`;
+}
+
+/** What a rollback holds, and the ways out. */
+export function heldText({ held }: Pick<LiveRollbackView, 'held'>): string {
+  const last = held.at(-1);
+  const ways = 'until it is taken back or mended, or until dotline rollback --release';
+  if (last === undefined) return `What has its change is held ${ways}.`;
+  const { commit, revision, by, parts } = last;
+  const what = commit === null ? `revision ${revision}` : `commit ${shortCommit(commit)}`;
+  const has = parts.map(({ name, team }) => `${name} of team ${team}`).join(', ');
+  return `Held, not enforced: ${what} by ${by.name}, which still has ${has || 'the same'}, ${ways}.`;
 }
 
 /** Who rolled back from what, and why. */

@@ -25,10 +25,7 @@ it.each([
     { phase: 'paused', order: { action: 'pause', by: 'ann' } },
     'Revision bbb was paused by ann in wave canary: 2 of the 12 sidecars that it touches.',
   ],
-  [
-    { state: 'rolled-back', phase: null },
-    'Revision bbb was rolled back from wave canary to aaa. The mesh directory is held back until it changes.',
-  ],
+  [{ state: 'rolled-back', phase: null }, 'Revision bbb was rolled back from wave canary to aaa.'],
 ] as [Partial<RolloutView>, string][])('%j', (change, said) => {
   expect(rolloutSummary({ ...running, ...change })).toBe(said);
 });

@@ -6,7 +6,7 @@ export function rolloutSummary(rollout: RolloutView): string {
   const { moved, touched } = sidecars;
   switch (state) {
     case 'rolled-back':
-      return `Revision ${revision} was rolled back ${waves.length > 1 ? `from wave ${wave} ` : ''}to ${baseline}. The mesh directory is held back until it changes.`;
+      return `Revision ${revision} was rolled back ${waves.length > 1 ? `from wave ${wave} ` : ''}to ${baseline}.`;
     default: {
       const doing =
         phase === 'paused'
