@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Witness } from '@dotline/model/edge';
 import { git, gitLines } from '@dotline/platform-process/git';
 
@@ -35,7 +37,7 @@ export class GitWitness {
     directory: string,
     files: ReadonlySet<string>,
   ): Promise<ReadonlyMap<string, string>> {
-    if (files.size === 0) return new Map();
+    if (files.size === 0 || !isInRepository(directory)) return new Map();
     try {
       const known = this.#history?.directory === directory ? this.#history.prefix : undefined;
       const [prefix, status] = await Promise.all([
@@ -100,6 +102,13 @@ export function withCommit(witness: Witness, commits: ReadonlyMap<string, string
   return rest;
 }
 
+/** Whether git has anything to say; starting it in vain takes a hundred times as long as looking. */
+function isInRepository(directory: string): boolean {
+  if (process.env.GIT_DIR !== undefined || existsSync(join(directory, '.git'))) return true;
+  const parent = dirname(directory);
+  return parent !== directory && isInRepository(parent);
+}
+
 function readPrefix(directory: string): Promise<string> {
   return git(directory, ['rev-parse', '--show-prefix'], LOOK);
 }
@@ -129,7 +138,7 @@ async function readLog(
   let commit = '';
   try {
     for await (const line of gitLines(directory, logArguments(head), LOOK)) {
-      if (line.startsWith('commit ')) commit = line.slice('commit '.length);
+      if (line.startsWith('commit ')) commit = line.split(' ')[1] ?? '';
       else if (files.has(line) && !commits.has(line)) commits.set(line, commit);
       if (commits.size === files.size) break;
     }
@@ -146,31 +155,28 @@ async function readStraightLine(
   from: string,
   to: string,
 ): Promise<Map<string, string> | undefined> {
-  const [parents, text] = await Promise.all([
-    git(directory, ['rev-list', '--parents', '--max-count=1000', `${from}..${to}`], LOOK),
-    git(directory, logArguments(`${from}..${to}`), LOOK),
-  ]);
-  // Newest first: each commit has one parent, the next line's, and the last one's is where we come from.
-  const line = parents.split('\n').filter((each) => each !== '');
-  let expected = to;
-  for (const each of line) {
-    const [commit, parent, ...others] = each.split(' ');
-    if (commit !== expected || parent === undefined || others.length > 0) return undefined;
-    expected = parent;
-  }
-  if (expected !== from) return undefined;
+  // Commits that touch no policy too, since one of them may be a merge.
+  const all = ['--full-history', '--sparse', '--max-count=1000'];
+  const text = await git(directory, logArguments(`${from}..${to}`, all), LOOK);
   const commits = new Map<string, string>();
   let commit = '';
-  for (const each of text.split('\n')) {
-    if (each.startsWith('commit ')) commit = each.slice('commit '.length);
-    else if (each !== '' && !commits.has(each)) commits.set(each, commit);
+  let expected = to;
+  // Newest first: each commit has one parent, the next one, and the last one's is where we come from.
+  for (const line of text.split('\n')) {
+    if (line.startsWith('commit ')) {
+      const [, name = '', parent, ...others] = line.split(' ');
+      if (name !== expected || parent === undefined || others.length > 0) return undefined;
+      commit = name;
+      expected = parent;
+    } else if (line !== '' && !commits.has(line)) commits.set(line, commit);
   }
-  return commits;
+  return expected === from ? commits : undefined;
 }
 
-function logArguments(range: string): string[] {
+/** Of each commit a line with its name and its parents', then the files of policies that it touched. */
+function logArguments(range: string, options: readonly string[] = []): string[] {
   return [
-    ...['-c', 'core.quotePath=false', 'log', '--format=commit %H', '--name-only'],
-    ...['--relative', '--no-renames', '--diff-filter=d', range, '--', 'policies'],
+    ...['-c', 'core.quotePath=false', 'log', '--format=commit %H %P', '--name-only', '--relative'],
+    ...['--no-renames', '--diff-filter=d', ...options, range, '--', 'policies'],
   ];
 }
