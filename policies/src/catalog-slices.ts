@@ -22,6 +22,7 @@ const SECTIONS: readonly (keyof Catalog)[] = ['services', 'teams', 'operations']
 export class CatalogSlices {
   readonly #mesh: Mesh;
   #catalog: Catalog | undefined;
+  readonly #slices = new WeakMap<readonly CatalogPath[], CatalogSlice>();
   readonly #texts = new Map<string, string>();
   readonly #hashes: Map<string, string>;
   #isNewsIn = false;
@@ -34,6 +35,12 @@ export class CatalogSlices {
 
   /** All that the paths lead to. What a path leads to does not depend on the other paths. */
   slice(paths: readonly CatalogPath[]): CatalogSlice {
+    const slice = this.#slices.get(paths) ?? this.#cut(paths);
+    this.#slices.set(paths, slice);
+    return slice;
+  }
+
+  #cut(paths: readonly CatalogPath[]): CatalogSlice {
     const needed = withoutSubsumed(paths);
     const whole = needed.some(([section = EVERY_KEY]) => section === EVERY_KEY);
     const sections = SECTIONS.flatMap((name) => {

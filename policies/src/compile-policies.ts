@@ -134,14 +134,10 @@ export class PolicyCompiler {
 
   async #compile(mesh: Mesh, nowMs: number): Promise<CompiledPolicies> {
     const startedMs = performance.now();
-    const [tools, { teams, platform, problems }] = await Promise.all([
+    const [tools, { units, platform, problems, commits, catalog }] = await Promise.all([
       this.#openTools(),
-      readPolicyUnits(mesh, this.#options.platformDirectory),
+      this.#read(mesh),
     ]);
-    const units = [...teams, platform];
-    const files = units.flatMap((unit) => unit.sources.map(({ file }) => file));
-    const commits = this.#git.lastCommits(mesh.directory, new Set(files));
-    const catalog = this.#catalogOf(mesh);
     const { names, slices } = catalog;
     const made = await this.#builds.makeReady(tools, units);
     const { evaluations, evaluated } = await this.#evaluation.evaluateAll(
@@ -225,6 +221,16 @@ export class PolicyCompiler {
     return compiled;
   }
 
+  /** What a mesh directory says, and what Git is going to say of it; OPA starts meanwhile. */
+  async #read(mesh: Mesh) {
+    const read = await readPolicyUnits(mesh, this.#options.platformDirectory);
+    const { teams, platform, problems } = read;
+    const units = [...teams, platform];
+    const files = units.flatMap((unit) => unit.sources.map(({ file }) => file));
+    const commits = this.#git.lastCommits(mesh.directory, new Set(files));
+    return { units, platform, problems, commits, catalog: this.#catalogOf(mesh) };
+  }
+
   /**
    * When all came from the cache, OPA has not run yet, and its first run takes a second longer than the
    * later ones. A build whose result nobody needs takes that second from the first change.
@@ -271,8 +277,9 @@ export class PolicyCompiler {
   ): Promise<CompiledRequestPolicy[]> {
     const policies: CompiledRequestPolicy[] = [];
     for (const { owner, requestRules } of read) {
+      if (requestRules.length === 0) continue;
       const unit = ready.find((each) => each.unit.owner === owner);
-      if (requestRules.length === 0 || unit === undefined) continue;
+      if (unit === undefined) continue;
       const { facts } = unit;
       const wasm = await this.#builds.readOwnProgram(tools, unit);
       const data = slices.slice(facts.reads).json();
