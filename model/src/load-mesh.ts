@@ -1,6 +1,6 @@
-import { readdir, stat } from 'node:fs/promises';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import pLimit from 'p-limit';
+import { setImmediate } from 'node:timers/promises';
 import type { z } from 'zod';
 import { loadEgress } from './egress.js';
 import { loadTokenIssuers } from './load-token-issuers.js';
@@ -11,7 +11,8 @@ import { type YamlFile, YamlFiles } from './yaml-file.js';
 
 const SKIPPED = new Set(['node_modules', 'dist', '__pycache__']);
 const MAX_FILES = 20_000;
-const READS_MAX = 64;
+/** Files and folders are small, and waiting for each costs more than reading it; between so many, others have a turn. */
+const READS_AT_ONCE = 64;
 
 /** Reads a mesh directory again and again; a file that is as it was costs no more than reading it. */
 export class MeshReader {
@@ -36,7 +37,7 @@ export function loadMesh(directory: string): Promise<Mesh> {
 
 async function readMesh(root: string, files: YamlFiles): Promise<Mesh> {
   const meshPath = join(root, 'mesh.yaml');
-  const meshFile = await files.read(meshPath, 'mesh.yaml', MeshFile);
+  const meshFile = files.read(meshPath, 'mesh.yaml', MeshFile);
   const problems: Problem[] = [];
   const cells = flattenCells(meshFile.value);
   problems.push(
@@ -128,53 +129,38 @@ async function readEach<Raw, Item>(
   problems: Problem[],
   make: (raw: Raw, path: string, file: string, yaml: YamlFile<Raw>) => Item,
 ): Promise<Read<Raw, Item>[]> {
-  const limit = pLimit(READS_MAX);
-  const results = await Promise.all(
-    paths.map((path) =>
-      limit(async (): Promise<Read<Raw, Item> | MeshError> => {
-        const file = relative(root, path);
-        try {
-          const yaml = await files.read(path, file, schema);
-          return { yaml, item: make(yaml.value, path, file, yaml), file };
-        } catch (error) {
-          if (error instanceof MeshError) return error;
-          throw error;
-        }
-      }),
-    ),
-  );
-  return results.flatMap((result) => {
-    if (!(result instanceof MeshError)) return [result];
-    problems.push(...result.problems);
-    return [];
-  });
+  const read: Read<Raw, Item>[] = [];
+  for (const [index, path] of paths.entries()) {
+    if (index % READS_AT_ONCE === 0) await setImmediate();
+    const file = relative(root, path);
+    try {
+      const yaml = files.read(path, file, schema);
+      read.push({ yaml, item: make(yaml.value, path, file, yaml), file });
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error;
+      problems.push(...error.problems);
+    }
+  }
+  return read;
 }
 
 /** Absolute paths of all files below a folder, sorted; none when the folder does not exist. */
 export async function filesBelow(folder: string): Promise<string[]> {
-  const exists = await stat(folder).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (!exists) return [];
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) return [];
   const found: string[] = [];
   for (let folders = [folder]; folders.length > 0; ) {
-    const read = await Promise.all(
-      folders.map(async (each) => ({
-        each,
-        entries: await readdir(each, { withFileTypes: true }),
-      })),
-    );
-    folders = [];
-    for (const { each, entries } of read) {
-      for (const entry of entries) {
+    const inside: string[] = [];
+    for (const [index, each] of folders.entries()) {
+      if (index % READS_AT_ONCE === 0) await setImmediate();
+      for (const entry of readdirSync(each, { withFileTypes: true })) {
         // What is hidden belongs to tools: an environment of Python has thousands of files.
         if (SKIPPED.has(entry.name) || entry.name.startsWith('.')) continue;
         const path = join(each, entry.name);
-        if (entry.isDirectory()) folders.push(path);
+        if (entry.isDirectory()) inside.push(path);
         else if (entry.isFile()) found.push(path);
       }
     }
+    folders = inside;
     if (found.length > MAX_FILES || folders.length > MAX_FILES) {
       throw new MeshError([
         {

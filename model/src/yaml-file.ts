@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { type Document, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { MeshError, type Problem } from './mesh-error.js';
@@ -21,12 +21,8 @@ export class YamlFiles {
    * @param file shown in problems, relative to the mesh directory
    * @throws MeshError with every problem of the file: unreadable, not YAML, not as the schema says
    */
-  async read<T>(path: string, file: string, schema: z.ZodType<T>): Promise<YamlFile<T>> {
-    const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      throw new MeshError([
-        { file, line: 1, message: `cannot be read: ${error.code ?? error.message}` },
-      ]);
-    });
+  read<T>(path: string, file: string, schema: z.ZodType<T>): YamlFile<T> {
+    const text = readText(path, file);
     const kept = this.#kept.get(path);
     // The schema that made a value is its type.
     if (kept?.text === text && kept.schema === schema) return kept.yaml as YamlFile<T>;
@@ -40,6 +36,16 @@ export class YamlFiles {
     for (const path of this.#kept.keys()) {
       if (!paths.has(path)) this.#kept.delete(path);
     }
+  }
+}
+
+/** Waiting for a small file costs many times what reading it does. */
+function readText(path: string, file: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new MeshError([{ file, line: 1, message: `cannot be read: ${code ?? message}` }]);
   }
 }
 
