@@ -55,7 +55,10 @@ const server = new AuthorizationServer(authorizer, identity, (error) => {
   lastReason = error.message;
 });
 const prepared = new PreparedPolicies(policies, staged, settings.policyDirectory);
+// Threads of policies do not keep a process alive, and nothing else is there yet that would.
+const alive = setInterval(() => undefined, STOP_MS);
 await prepared.again();
+clearInterval(alive);
 await server.listen(settings.socket);
 const operations = operationsServer(metrics.registry, async () => undefined, prepared.answer);
 const port = await listenHttp(operations, settings.http.host, settings.http.port);

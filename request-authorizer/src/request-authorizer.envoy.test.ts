@@ -449,6 +449,7 @@ describe('a request that nobody can decide', () => {
 
   it('is refused or let through, as its rule says, while the authorizer is away', async () => {
     expect((await search()).status).toBe(403);
+    expect(await authorizer.prepare(await compile(RULES))).toBe(204);
     await authorizer.kill();
     const refused = await get(own, token());
     expect(refused.status).toBe(503);
@@ -461,6 +462,7 @@ describe('a request that nobody can decide', () => {
     // What it had it still has, control plane or not.
     authorizer.forget();
     await authorizer.restart();
+    expect(await authorizer.metrics()).toMatch(/^dotline_authorizer_policies 1$/m);
     await eventually('decisions again', async () =>
       (await get(own, token())).status === 200 ? true : undefined,
     );

@@ -116,6 +116,12 @@ export class RunningAuthorizer {
     for (const { hash, document } of policies) this.controlPlane.documents.set(hash, document);
   }
 
+  /** Has it load policies ahead of the first request, as the runner does; returns the status. */
+  async prepare(policies: readonly CompiledRequestPolicy[]): Promise<number> {
+    const body = JSON.stringify({ live: policies.map(({ hash }) => hash), staged: [] });
+    return (await fetch(`${this.#operations}/policies`, { method: 'PUT', body })).status;
+  }
+
   /** Takes all policies away, as a control plane does that is not there. */
   forget(): void {
     this.controlPlane.documents.clear();
@@ -135,8 +141,11 @@ export class RunningAuthorizer {
   }
 
   async metrics(): Promise<string> {
-    const port = Number(this.#process?.listening.port);
-    return (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    return (await fetch(`${this.#operations}/metrics`)).text();
+  }
+
+  get #operations(): string {
+    return `http://127.0.0.1:${Number(this.#process?.listening.port)}`;
   }
 
   async stop(): Promise<void> {
