@@ -78,7 +78,9 @@ function pairOf(edit: number) {
 
 /** With what the processes used that it started, those that have ended too. */
 async function cpuMs(): Promise<number> {
-  const children = (await readFile('/proc/thread-self/children', 'utf8')).split(' ');
+  // Of the main thread, which starts them; a file is read in another one.
+  const path = `/proc/self/task/${process.pid}/children`;
+  const children = (await readFile(path, 'utf8')).split(' ');
   const all = ['self', ...children.filter((child) => child !== '')];
   const used = await Promise.all(all.map(cpuMsOf));
   return used.reduce((sum, each) => sum + each, 0);
