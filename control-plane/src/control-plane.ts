@@ -26,6 +26,7 @@ import { MeshWatcher } from './mesh-watcher.js';
 import { Metrics } from './metrics.js';
 import { PolicyDemand } from './policy-demand.js';
 import { storePreview } from './preview-store.js';
+import { ReplicaGate } from './replica-gate.js';
 import { readRequestPolicy, writeRequestPolicies } from './request-policy-store.js';
 import { type LiveRevision, markEnforced } from './revision-store.js';
 import { orderRollout, readInterruptedRollout } from './rollout-store.js';
@@ -119,9 +120,17 @@ export class ControlPlane {
       metrics: this.#metrics,
       log,
     });
+    const gate = new ReplicaGate({
+      pool: this.#pool,
+      settledHere: (nodeIds, waitMs) => this.#board.settled(nodeIds, waitMs),
+      connectedHere: () => this.#board.connectedNodes(),
+      wanted: (nodeId) => this.#cache.sets(nodeId),
+      log,
+    });
     this.#fleet = new Fleet({
       cache: this.#cache,
       telemetry: settings.telemetry,
+      settledEverywhere: (nodeIds, waitMs) => gate.settled(nodeIds, waitMs),
       settled: (nodeIds, waitMs) => this.#board.settled(nodeIds, waitMs),
       connected: (nodeIds, waitMs) => this.#board.connected(nodeIds, waitMs),
       conductor: this.#supervision,

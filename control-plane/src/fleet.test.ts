@@ -260,8 +260,12 @@ function makeFleet(
       grpc: { address: '127.0.0.1', port: 4317 },
       http: { address: '127.0.0.1', port: 4318 },
     },
+    settledEverywhere: async () => {
+      note('settled');
+      return outcome();
+    },
     settled: async () => {
-      changes.push({ node: 'settled', types: [] });
+      note('settled');
       return outcome();
     },
     connected: async () => undefined,

@@ -49,6 +49,8 @@ export interface RolloutConductor {
 export interface FleetParts {
   readonly cache: Pick<SnapshotCache, 'setSnapshot' | 'clearSnapshot' | 'groups'>;
   readonly telemetry: MeshInput['telemetry'];
+  /** The same for sidecars of all replicas, those of others for some seconds more. */
+  readonly settledEverywhere: (nodeIds: readonly string[], waitMs: number) => Promise<StepOutcome>;
   /** Waits until the connected ones of these sidecars hold what the cache has for them. */
   readonly settled: (nodeIds: readonly string[], waitMs: number) => Promise<StepOutcome>;
   /** Waits until these sidecars are connected. */
@@ -115,9 +117,9 @@ export class Fleet {
     const wanted = { revision, rolloutId, atOnce, trace: context.active() };
     this.#wanted = wanted;
     const { run, interrupt } = this.#present ?? {};
-    if (run !== undefined && isProgressive(run) && run.after.id !== revision.id) {
+    if (run !== undefined && run.after.id !== revision.id) {
       const next = planRun(run.before, wanted, this.#list);
-      if (!isProgressive(next)) interrupt?.abort();
+      if (isProgressive(run) ? !isProgressive(next) : atOnce) interrupt?.abort();
     }
     return this.#roller.request();
   }
@@ -275,7 +277,7 @@ export class Fleet {
     signal: AbortSignal,
   ): Promise<StepOutcome> {
     const waitMs = inWaves ? WAVE_STEP_WAIT_MS : STEP_WAIT_MS;
-    return untilAborted(this.#parts.settled(nodeIds, waitMs), signal, 'late');
+    return untilAborted(this.#parts.settledEverywhere(nodeIds, waitMs), signal, 'late');
   }
 
   #isSuperseded(signal: AbortSignal): boolean {
@@ -291,6 +293,7 @@ export class Fleet {
     for (const step of returnSteps(this.#placement, before, after)) {
       await inSpan(`back: ${step.name}`, {}, async () => {
         this.#placement = step.placement;
+        // Other replicas hear of it when it is in PostgreSQL, and go back by themselves.
         await this.#parts.settled(this.#place(touched), STEP_WAIT_MS);
       });
     }

@@ -6,16 +6,19 @@ import pg from 'pg';
 import { ChainVerifier } from './audit-chain.js';
 import { readAuditAfter } from './audit-store.js';
 import { readLiveRevision, readRollouts } from './revision-store.js';
+import { readSidecars } from './sidecar-store.js';
 import { eventually } from './testing/eventually.js';
 import { TestControlPlane } from './testing/test-control-plane.js';
 import { freePort, startTestDatabase, type TestDatabase } from './testing/test-database.js';
 import { GUESTS_NEED, GUESTS_NOTHING, greeterWith, TestMesh } from './testing/test-mesh.js';
 import { TestProcess } from './testing/test-process.js';
 import { testInstance } from './testing/test-revision.js';
+import { TestSidecar } from './testing/test-sidecar.js';
 
 jest.setTimeout(120_000);
 
 const GUESTS = 'policies/teams/guests/guests.rego';
+const LOOPBACK = `127.${20 + (process.pid % 100)}.${process.pid % 250}`;
 const GREETER = 'services/hello/greeter/service.yaml';
 
 let database: TestDatabase;
@@ -40,7 +43,15 @@ beforeAll(async () => {
   pool = new pg.Pool({ connectionString: database.url });
   pool.on('error', () => undefined);
   await cp(mesh.directory, checkout, { recursive: true });
-  const common = { databaseUrl: database.url, redisUrl: `redis://127.0.0.1:${valkeyPort}` };
+  const common = {
+    databaseUrl: database.url,
+    redisUrl: `redis://127.0.0.1:${valkeyPort}`,
+    // Sidecars are told where to send telemetry: by each replica the same.
+    environment: {
+      COLLECTOR_OTLP_GRPC: `127.0.0.1:${await freePort()}`,
+      COLLECTOR_OTLP_HTTP: `127.0.0.1:${await freePort()}`,
+    },
+  };
   first = await TestControlPlane.create({ ...common, meshDirectory: mesh.directory });
   second = await TestControlPlane.create({ ...common, meshDirectory: checkout });
   await Promise.all([first.start(), second.start()]);
@@ -77,12 +88,70 @@ describe('two replicas', () => {
     expect(JSON.parse(stopped.body).stopped).toBe(JSON.parse(started.body).revision);
   });
 
+  it('wait for the sidecars of each other between two steps, and not for ever', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'dl-'));
+    const greeterAt = testInstance('greeter', 1, `${LOOPBACK}.1`);
+    const visitorAt = testInstance('visitor', 1, `${LOOPBACK}.2`);
+    const started: TestSidecar[] = [];
+    try {
+      await first.call('PUT', '/v1/instances', { host: 'h1', instances: [greeterAt, visitorAt] });
+      await eventually('the instances at the second replica', async () =>
+        (await second.metric('dotline_instances')) === 2 ? true : undefined,
+      );
+      const greeter = await TestSidecar.start(folder, greeterAt, second);
+      started.push(greeter);
+      const visitor = await TestSidecar.start(folder, visitorAt, first);
+      started.push(visitor);
+      const holdsEdge = async () => (await visitor.configDump()).includes('visitor->greeter');
+      const holds = (wanted: boolean) =>
+        eventually(`the caller's route: ${wanted}`, async () =>
+          (await holdsEdge()) === wanted ? true : undefined,
+        );
+      for (const isForEver of [false, true]) {
+        const before = await idOf(first);
+        await mesh.save(GUESTS, GUESTS_NOTHING);
+        const without = await changed(first, before);
+        await followed(without);
+        await holds(false);
+        await eventually('that both sidecars have it', async () =>
+          (await readSidecars(pool)).filter(({ ackedRevision }) => ackedRevision === without)
+            .length === 2
+            ? true
+            : undefined,
+        );
+        greeter.envoy.signal('SIGSTOP');
+        await mesh.save(GUESTS, GUESTS_NEED);
+        await followed(await changed(first, without));
+        // The callee at the other replica does not answer, so its caller here has no route yet.
+        await eventually('the callee is sent what lets the caller in', async () =>
+          (await readSidecars(pool)).some(
+            ({ instanceId, types }) =>
+              instanceId === 'greeter-1' && types.some(({ state }) => state !== 'synced'),
+          )
+            ? true
+            : undefined,
+        );
+        expect(await holdsEdge()).toBe(false);
+        if (!isForEver) greeter.envoy.signal('SIGCONT');
+        await holds(true);
+        expect(first.output.includes('goes on before sidecars of other replicas')).toBe(isForEver);
+        greeter.envoy.signal('SIGCONT');
+      }
+    } finally {
+      for (const { envoy } of started) envoy.signal('SIGCONT');
+      await Promise.all(started.map((sidecar) => sidecar.stop()));
+      await first.call('PUT', '/v1/instances', { host: 'h1', instances: [] });
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
   it('follow each other without Valkey too', async () => {
     await valkey.stop();
     const before = await idOf(first);
+    const rollouts = await readRollouts(pool, 20);
     await mesh.save(GUESTS, GUESTS_NOTHING);
     await followed(await changed(first, before));
-    expect(await readRollouts(pool, 10)).toHaveLength(3);
+    expect(await readRollouts(pool, 20)).toHaveLength(rollouts.length + 1);
   });
 
   it('know the instances of hosts that speak to the other', async () => {

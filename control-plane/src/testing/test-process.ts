@@ -37,6 +37,11 @@ export class TestProcess {
     return this.child.exitCode === null && this.child.signalCode === null;
   }
 
+  /** Such as one that has it stand still. */
+  signal(name: NodeJS.Signals): void {
+    this.child.kill(name);
+  }
+
   /** Resolves with the exit code, or the signal that ended it. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string | null> {
     if (this.isRunning) {
