@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { ALLOWED_BUILTINS } from './allowed-builtins.js';
 import type { BuiltUnit, UnitFacts } from './build-unit.js';
-import type { SectionHashes } from './catalog-slices.js';
+import type { SectionHashes } from './catalog-path.js';
 import { type PackedRows, packRows, unpackRows } from './packed-rows.js';
 import type { PolicyUnit } from './policy-unit.js';
 

@@ -6,6 +6,9 @@ export const EVERY_KEY = null;
 /** Where a policy looks: the keys that follow `data.catalog`, such as `["services", EVERY_KEY, "tier"]`. */
 export type CatalogPath = readonly (string | typeof EVERY_KEY)[];
 
+/** By the name of a section of the catalog and the paths inside it, SHA-256 of what they lead to. */
+export type SectionHashes = Readonly<Record<string, string>>;
+
 /** The paths that no other path includes, in an order of their own. */
 export function withoutSubsumed(paths: readonly CatalogPath[]): CatalogPath[] {
   const distinct = [...new Map(paths.map((path) => [JSON.stringify(path), path]))]

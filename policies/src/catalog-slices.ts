@@ -1,7 +1,12 @@
 import type { Mesh } from '@dotline/model/mesh';
 import { sha256 } from './build-cache.js';
 import { type Catalog, catalogOf } from './catalog.js';
-import { type CatalogPath, EVERY_KEY, withoutSubsumed } from './catalog-path.js';
+import {
+  type CatalogPath,
+  EVERY_KEY,
+  type SectionHashes,
+  withoutSubsumed,
+} from './catalog-path.js';
 
 /** A part of the catalog, and a name that two parts share only when they are the same. */
 export interface CatalogSlice {
@@ -9,9 +14,6 @@ export interface CatalogSlice {
   /** JSON of OPA's `data` with nothing else of the catalog in it. */
   json(): string;
 }
-
-/** By the name of a section and the paths inside it, SHA-256 of what they lead to. */
-export type SectionHashes = Readonly<Record<string, string>>;
 
 const SECTIONS: readonly (keyof Catalog)[] = ['services', 'teams', 'operations'];
 
