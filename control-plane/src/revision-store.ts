@@ -15,13 +15,7 @@ import {
   removePin,
   whyHeld,
 } from './rollback-pin.js';
-
-/** A revision with what its policies said, so that an edge can be explained later. */
-export interface StoredRevision {
-  readonly revision: Revision;
-  readonly relations: PolicyRelations;
-  readonly findings: readonly Finding[];
-}
+import type { StoredRevision } from './stored-revision.js';
 
 /** The live revision and how far its rollout is. */
 export interface LiveRevision extends StoredRevision {

@@ -2,13 +2,13 @@ import type { Revision } from '@dotline/model/revision';
 import type pg from 'pg';
 import { canonicalDigest, type JsonValue } from './audit-canonical-json.js';
 import type { Actor } from './audit-chain.js';
-import type { StoredRevision } from './revision-store.js';
 import {
   type ChangedPart,
   changedParts,
   untouchedParts,
   withoutParts,
 } from './rolled-back-change.js';
+import type { StoredRevision } from './stored-revision.js';
 
 /** What does not go live by itself, since it was rolled back. */
 export interface Pin {

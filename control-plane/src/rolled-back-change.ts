@@ -1,6 +1,6 @@
 import type { Need } from '@dotline/policies/relations';
 import { canonicalDigest, type JsonValue } from './audit-canonical-json.js';
-import type { StoredRevision } from './revision-store.js';
+import type { StoredRevision } from './stored-revision.js';
 
 /** Of a larger change of one team, the first of its parts stand for all. */
 const PARTS_OF_TEAM_MAX = 100;

@@ -1,4 +1,4 @@
-import type { StoredRevision } from '@dotline/control-plane/revision-store';
+import type { StoredRevision } from '@dotline/control-plane/stored-revision';
 import { type Edge, edgeId, type Witness } from '@dotline/model/edge';
 import type { Instance } from '@dotline/model/instance';
 import type { Mesh, Service } from '@dotline/model/mesh';
