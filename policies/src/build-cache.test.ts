@@ -72,7 +72,7 @@ describe('the cache of builds', () => {
     const catalog = sha256(JSON.stringify(catalogOf(meshOf('/mesh'))));
     // Where the second differs, `FORMAT` is to be raised.
     expect([await readdir(directory), catalog.slice(0, 8)]).toEqual([
-      ['catalog-6-mesh'],
+      ['catalog-7-mesh'],
       'f5f00a6e',
     ]);
   });

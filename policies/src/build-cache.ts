@@ -23,7 +23,7 @@ import type { PolicyUnit } from './policy-unit.js';
  * Raised whenever the same Rego would be compiled to something else, the same mesh would have another catalog, or
  * either be stored in another form.
  */
-const FORMAT = 6;
+const FORMAT = 7;
 const ENTRIES_MAX = 4_000;
 const ENTRIES_KEPT = 3_000;
 /** An entry's age is renewed only when it is so old, because that costs as much as reading it. */

@@ -1,5 +1,5 @@
 import type { Problem } from '@dotline/model/mesh-error';
-import { type BuildCache, sha256 } from './build-cache.js';
+import { type BuildCache, type EmittedSets, sha256 } from './build-cache.js';
 import type { CatalogSlices } from './catalog-slices.js';
 import { EvaluationError, type Evaluator } from './evaluator.js';
 import { entrypointOf } from './instrument.js';
@@ -32,7 +32,7 @@ export class GuardrailJudgement {
   readonly #cache: BuildCache;
   readonly #builds: UnitBuilds;
   readonly #evaluator: Evaluator;
-  /** What is known of teams' questions, as long as the guardrails and what they look at are the same. */
+  /** What is known of teams' questions, as long as all else that the answers depend on is the same. */
   #known = new WeakMap<TeamJoin, Rows>();
   #knownFor: string | undefined;
 
@@ -56,15 +56,18 @@ export class GuardrailJudgement {
       return { rows: new Map(), others: [], evaluated: false };
     }
     const guardrails = `${key} ${slices.slice(facts.reads).hash}`;
-    if (this.#knownFor !== guardrails) this.#known = new WeakMap();
-    this.#knownFor = guardrails;
-    const name = `${guardrails} ${sha256(asked.map((team) => team.key).join('\n'))}`;
-    const unknown = facts.judgesOneByOne ? asked.filter((team) => !this.#known.has(team)) : asked;
-    if (unknown.length === 0) return this.#judgement(asked, [], false);
-    if (unknown.length === asked.length) {
-      const stored = this.#cache.readResult(key, 'denied', name)?.rows;
-      if (Array.isArray(stored)) return this.#judgement(asked, this.#learn(asked, stored), false);
+    // Where what is said of one team may depend on the others, any other question is about all of them.
+    const name = facts.judgesOneByOne
+      ? guardrails
+      : `${guardrails} ${sha256(asked.map((team) => team.key).join('\n'))}`;
+    if (this.#knownFor !== name) {
+      this.#known = new WeakMap();
+      this.#recall(asked, this.#cache.readResult(key, 'denied', name));
     }
+    this.#knownFor = name;
+    const open = asked.filter((team) => !this.#known.has(team));
+    if (open.length === 0) return this.#judgement(asked, [], false);
+    const unknown = facts.judgesOneByOne ? open : asked;
 
     const wasm = await this.#builds.readOwnProgram(tools, platform);
     const evaluate = async (batch: readonly TeamJoin[]): Promise<Rows> => {
@@ -83,8 +86,9 @@ export class GuardrailJudgement {
         ),
       );
       const judgement = this.#judgement(asked, others.flat(), true);
-      const rows = [...[...judgement.rows.values()].flat(), ...judgement.others];
-      await this.#cache.storeResult(key, 'denied', name, { rows });
+      // What names no candidate is a mistake, which shall be told again.
+      if (judgement.others.length > 0) this.#knownFor = undefined;
+      else await this.#cache.storeResult(key, 'denied', name, setsOf(judgement));
       return judgement;
     } catch (error) {
       if (!(error instanceof EvaluationError)) throw error;
@@ -97,6 +101,15 @@ export class GuardrailJudgement {
     if (entrypointOfDenials(platform) === undefined) return;
     const wasm = await this.#builds.readOwnProgram(tools, platform);
     await this.#evaluator.warmUp(programOf(slices, platform, wasm));
+  }
+
+  /** Takes over what an earlier process was told about the same questions. */
+  #recall(teams: readonly TeamJoin[], sets: EmittedSets | undefined): void {
+    const judged = new Set(Array.isArray(sets?.judged) ? sets.judged : []);
+    for (const team of teams) {
+      const said = sets?.[team.key] ?? [];
+      if (judged.has(team.key) && Array.isArray(said)) this.#known.set(team, said);
+    }
   }
 
   /** Keeps what was said of each team's questions. Returns what was said of anything else. */
@@ -141,6 +154,15 @@ function entrypointOfDenials({ facts, unit }: ReadyUnit): string | undefined {
 function programOf(slices: CatalogSlices, { program, facts }: ReadyUnit, wasm: Uint8Array) {
   const slice = slices.slice(facts.reads);
   return { key: `${program} ${slice.hash}`, program: () => ({ wasm, data: slice.json() }) };
+}
+
+/** The keys of the teams that were judged, and by key what was said of those that were not let through. */
+function setsOf({ rows }: Judgement): EmittedSets {
+  const said = [...rows].filter(([, each]) => each.length > 0);
+  return {
+    judged: [...rows.keys()].map(({ key }) => key),
+    ...Object.fromEntries(said.map(([{ key }, each]) => [key, each])),
+  };
 }
 
 /** Whole teams, since what is known is known of teams; all of them at once where they cannot be told apart. */
