@@ -202,10 +202,14 @@ export class SidecarReporter {
   }
 
   #logRejections(nodeId: string, { types }: Written): void {
-    const rejections = [...types.values()].flatMap(({ type }) => type.rejections);
-    const key = rejections.map(({ resource, version }) => `${resource} ${version}`).join(',');
-    if (this.#rejections.get(nodeId) === key || (key === '' && !this.#rejections.has(nodeId)))
+    const rejections: Rejection[] = [];
+    for (const { type } of types.values()) rejections.push(...type.rejections);
+    if (rejections.length === 0) {
+      this.#rejections.delete(nodeId);
       return;
+    }
+    const key = rejections.map(({ resource, version }) => `${resource} ${version}`).join(',');
+    if (this.#rejections.get(nodeId) === key) return;
     this.#rejections.set(nodeId, key);
     for (const { resource, detail, rules } of rejections) {
       const from = rules.map(({ team, file, line }) => `${file}:${line} of team ${team}`);

@@ -61,12 +61,13 @@ export function sidecarState(summary: NodeSummary, sets: Sets | undefined): Side
 }
 
 function comparedTypes(summary: readonly TypeSummary[], sets: Sets | undefined): SidecarState {
-  const types = typeUrls.flatMap((typeUrl) => {
+  const types: TypeState[] = [];
+  for (const typeUrl of typeUrls) {
     const set = sets?.get(typeUrl);
+    if (set === undefined) continue;
     const type = summary.find((each) => each.typeUrl === typeUrl);
-    if (set === undefined || (set.resources.size === 0 && type === undefined)) return [];
-    return [typeState(typeUrl, set, type)];
-  });
+    if (set.resources.size > 0 || type !== undefined) types.push(typeState(typeUrl, set, type));
+  }
   return {
     holds:
       summary.every(({ awaitsAnswer }) => !awaitsAnswer) &&

@@ -62,7 +62,7 @@ export async function fleet(
     named: {
       [url('config.endpoint.v3.ClusterLoadAssignment')]: ['{cluster}'],
       [url('config.route.v3.RouteConfiguration')]: ['inbound', 'outbound'],
-      [url('config.core.v3.TypedExtensionConfig')]: ['inbound-authorization'],
+      [url('config.core.v3.TypedExtensionConfig')]: ['inbound-authorization', 'jwt-authentication'],
     },
     edsExcept: 'dotline:',
   };
