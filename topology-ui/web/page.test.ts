@@ -292,7 +292,7 @@ describe('the graph', () => {
     const banner = page.locator('.banner.warning');
     await banner.waitFor();
     expect(await banner.textContent()).toBe(
-      'Rolled back from 0123456789ab by ada (operator): fares were wrong. The mesh directory is held back until it changes, or until dotline rollback --release.',
+      'Rolled back from 0123456789ab by ada (operator): fares were wrong. What has its change is held until it is taken back or mended, or until dotline rollback --release.',
     );
     await page.getByRole('link', { name: 'Sidecars', exact: true }).click();
     await page.locator('.history li').first().waitFor();
