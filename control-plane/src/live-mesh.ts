@@ -78,7 +78,7 @@ export class LiveMesh {
           publishRevision(
             this.pool,
             { revision, relations, findings },
-            { authors, pusher, directoryChanged },
+            { authors, pusher, directoryChanged, known: before?.revision },
           ),
         );
         if (live.revision.id !== revision.id) this.#logHeldBack(revision, live);

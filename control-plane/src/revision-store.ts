@@ -81,6 +81,8 @@ export interface PublicationContext {
   readonly pusher?: string | undefined;
   /** Whether the mesh directory was seen to change, rather than read at a start. */
   readonly directoryChanged: boolean;
+  /** What this process takes for live; when it is, its content, which is large, is not read again. */
+  readonly known?: Revision | undefined;
 }
 
 /**
@@ -93,11 +95,11 @@ export interface PublicationContext {
 export function publishRevision(
   pool: pg.Pool,
   stored: StoredRevision,
-  { authors, pusher, directoryChanged }: PublicationContext = UNKNOWN_CONTEXT,
+  { authors, pusher, directoryChanged, known }: PublicationContext = UNKNOWN_CONTEXT,
 ): Promise<LiveRevision> {
   return inTransaction(pool, async (client) => {
     await lockLive(client);
-    const before = await readLive(client);
+    const before = await readLive(client, known);
     const pin = await readPin(client);
     const { commit } = stored.revision;
     const author = commit === undefined ? undefined : authors.get(commit);
@@ -169,16 +171,21 @@ export async function readLiveRevision(
 /** The live revision without what its policies said, which is large. */
 export async function readLive(
   database: Pick<pg.ClientBase, 'query'>,
+  known?: Revision,
 ): Promise<LiveContent | undefined> {
-  const { rows } = await database.query<LiveRow>(
-    `select r.content, o.id as rollout_id, o.live_at, o.enforced_at,
+  const { rows } = await database.query<Omit<LiveRow, 'content'> & { content: Revision | null }>(
+    `select case when r.id = $1 and r.commit is not distinct from $2 then null else r.content end
+              as content, o.id as rollout_id, o.live_at, o.enforced_at,
             o.rollback, p.rollout_id is not null as pinned, coalesce(p.held, '[]') as held
        from control_plane.live l
        join control_plane.revisions r on r.id = l.revision_id
        join control_plane.rollouts o on o.id = l.rollout_id
        left join control_plane.pin p on p.rollout_id = l.rollout_id`,
+    [known?.id ?? null, known?.commit ?? null],
   );
-  return rows[0] === undefined ? undefined : liveOf(rows[0]);
+  const [row] = rows;
+  const content = row?.content ?? known;
+  return row === undefined || content === undefined ? undefined : liveOf({ ...row, content });
 }
 
 /** Cheap: only the ids, for whoever polls. */
