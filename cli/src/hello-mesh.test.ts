@@ -19,6 +19,7 @@ const DOTLINE = fileURLToPath(new URL('../bin/dotline.js', import.meta.url));
 const HELLO = fileURLToPath(new URL('../../examples/hello', import.meta.url));
 const GUESTS = 'policies/teams/guests/guests.rego';
 const HOSTS = 'policies/teams/hosts/hosts.rego';
+const VISITOR = 'services/hello/visitor/service.yaml';
 const GREETER = 'services/hello/greeter/service.yaml';
 const ONLY_VISITORS = `package mesh.teams.hosts
 
@@ -408,6 +409,26 @@ describe('the hello mesh', () => {
       expect(revision?.commit).toBe((await clone.git('rev-parse', 'HEAD')).stdout.trim());
 
       expect((await dotline('audit', 'log', '--since', '1h')).stdout).toContain('pusher gina');
+
+      // Of what was rolled back, the next commit is told that it is held.
+      const rolledBack = (await clone.git('rev-parse', 'HEAD')).stdout.trim();
+      await dotline('rollback', '--reason', 'too friendly');
+      expect(await dotline('wait', rolledBack)).toMatchObject({
+        code: 1,
+        stdout: expect.stringMatching(/was rolled back to .* by operator .*: too friendly/),
+      });
+      await clone.commit(VISITOR, (await clone.read(VISITOR)).replace('each second', 'politely'));
+      const held = await clone.push();
+      expect(held.stderr).toContain('is held, not enforced');
+      expect(held.stderr).toContain('need of visitor for greeter.greet (team guests)');
+      expect(
+        await dotline('wait', (await clone.git('rev-parse', 'HEAD')).stdout.trim()),
+      ).toMatchObject({
+        code: 1,
+        stdout: expect.stringContaining('by pusher gina is held, not enforced'),
+      });
+      await page.locator('.banner.warning', { hasText: 'Held, not enforced' }).waitFor();
+      expect((await dotline('rollback', '--release')).code).toBe(0);
 
       // Whoever saves a file by hand is heard as before.
       await writeFile(join(mesh, GUESTS), 'package mesh.teams.guests\n');

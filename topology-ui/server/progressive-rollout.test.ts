@@ -133,7 +133,7 @@ describe('a rollout in waves', () => {
       '/api/revisions/live/enforcement?waitMs=5000',
     );
     expect(waited.body).toMatchObject({ state: 'rolled-back', rollout: { reasons: back.reasons } });
-    expect(controlPlane.output).toContain('has gone back to');
+    expect(controlPlane.output).toContain('goes back to');
 
     await mesh.save(GUESTS, GUESTS_NEED);
     await enforcedOn(4);
