@@ -256,6 +256,7 @@ export class ControlPlane {
     this.#watcher = await MeshWatcher.start(
       settings.meshDirectory,
       (change) => void this.#publisher.publish(change),
+      () => void this.#publisher.prepare(),
       (error) => {
         if (!this.#watchFailed) {
           log.error({ err: error }, 'the mesh directory cannot be watched: it is read every 10 s');

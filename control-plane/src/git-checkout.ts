@@ -6,6 +6,8 @@ const LOOK = { timeoutMs: 10_000 };
 /** A first revision may have thousands of commits. */
 const AUTHORS_MAX = 500;
 const AUTHORS_KEPT_MAX = 10_000;
+/** What `git status --porcelain=v2 --branch` says in front of the commit; before the first one it is `(initial)`. */
+const HEAD = '# branch.oid ';
 const COMMIT = /^[0-9a-f]{40,64}$/;
 /** What a revision is made from; changes elsewhere in a repository do not matter. */
 const CONTENT = ['mesh.yaml', 'services', 'policies', 'slo'];
@@ -20,10 +22,13 @@ export interface GitFolders {
 
 /** The commit of a mesh directory, or `undefined` outside a checkout and while its content is changed. */
 export async function cleanCommit(directory: string): Promise<string | undefined> {
-  const commit = await askGit(directory, ['rev-parse', '--verify', '--quiet', 'HEAD'], LOOK);
-  if (commit === undefined) return undefined;
-  const changes = await askGit(directory, ['status', '--porcelain', '--', ...CONTENT], LOOK);
-  return changes === '' ? commit : undefined;
+  const args = ['status', '--porcelain=v2', '--branch', '--', ...CONTENT];
+  const lines =
+    (await askGit(directory, args, LOOK))?.split('\n').filter((line) => line !== '') ?? [];
+  // What is not a heading is a change.
+  if (!lines.every((line) => line.startsWith('# '))) return undefined;
+  const commit = lines.find((line) => line.startsWith(HEAD))?.slice(HEAD.length);
+  return commit !== undefined && COMMIT.test(commit) ? commit : undefined;
 }
 
 /**

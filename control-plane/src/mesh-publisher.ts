@@ -40,6 +40,8 @@ export class MeshPublisher {
   readonly #flight = new SingleFlight(() => this.#run());
   #change: MeshChange | undefined;
   #broken = false;
+  /** The last compilation ahead of a publication. */
+  #prepared: Promise<unknown> | undefined;
   /** Of the directory itself, and of where its commits come from. */
   #problems: readonly Problem[] = [];
   #sourceProblems: readonly Problem[] = [];
@@ -59,6 +61,17 @@ export class MeshPublisher {
     return this.#flight.request();
   }
 
+  /**
+   * Compiles the directory as it is, for nobody but whoever publishes it a moment later, who finds it done: while a
+   * save may go on, there is nothing better to do. What is wrong is told when it is published.
+   */
+  async prepare(): Promise<void> {
+    if (this.#flight.isBusy) return;
+    const { compiler } = this.parts;
+    this.#prepared = compileMesh(this.#reader, compiler, this.#now()).catch(() => undefined);
+    await this.#prepared;
+  }
+
   /** Says why nothing newer comes into the directory; without problems, that it does again. */
   async setSourceProblems(problems: readonly Problem[]): Promise<void> {
     if (JSON.stringify(problems) === JSON.stringify(this.#sourceProblems)) return;
@@ -66,9 +79,10 @@ export class MeshPublisher {
     await this.#storeProblems();
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#expiry.close();
-    return this.#flight.close();
+    await this.#prepared;
+    await this.#flight.close();
   }
 
   async #run(): Promise<void> {

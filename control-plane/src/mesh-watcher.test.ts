@@ -16,10 +16,13 @@ const SILENCE_MS = 400;
 let mesh: TestMesh;
 let watcher: MeshWatcher | undefined;
 let changes: number;
+/** What was told, in order. */
+let told: ('may change' | 'changed')[];
 
 beforeEach(async () => {
   mesh = await TestMesh.create();
   changes = 0;
+  told = [];
 });
 
 afterEach(async () => {
@@ -29,6 +32,12 @@ afterEach(async () => {
 
 describe('a mesh directory', () => {
   beforeEach(watch);
+
+  it('may change before it has changed', async () => {
+    await mesh.save(GUESTS, GUESTS_NEED);
+    await changed(1);
+    expect(told).toEqual(['may change', 'changed']);
+  });
 
   it.each<[string, () => Promise<void>]>([
     ['a rule is written in place', () => mesh.write(GUESTS, GUESTS_NEED)],
@@ -139,7 +148,9 @@ async function watch(directory = mesh.directory): Promise<void> {
     directory,
     () => {
       changes += 1;
+      told.push('changed');
     },
+    () => told.push('may change'),
     (error) => {
       throw error;
     },

@@ -5,6 +5,8 @@ import { type MeshChange, mergeChanges } from './mesh-change.js';
 
 /** A save is several events (truncate, write, rename): it is over when there was none for so long. */
 const SETTLE_MS = 40;
+/** After so long it may be over: what is read then is most often what will hold. */
+const PREPARE_MS = 8;
 /** Under a stream of changes, such as a long checkout, this is the longest wait. */
 const SETTLE_MAX_MS = 500;
 
@@ -17,21 +19,26 @@ const SKIPPED = new Set(['node_modules', 'dist', '.git', '.dotline', '.venv']);
 export class MeshWatcher {
   #watchers: FSWatcher[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #prepareTimer: NodeJS.Timeout | undefined;
   #change: MeshChange | undefined;
 
   private constructor(
     private readonly directory: string,
     private readonly changed: (change: MeshChange) => void,
+    private readonly mayChange: () => void,
     private readonly onError: (error: unknown) => void,
   ) {}
 
-  /** Resolves when no change from now on can be missed. */
+  /**
+   * Resolves when no change from now on can be missed. `mayChange` comes before `changed`, while more may follow.
+   */
   static async start(
     directory: string,
     changed: (change: MeshChange) => void,
+    mayChange: () => void,
     onError: (error: unknown) => void,
   ): Promise<MeshWatcher> {
-    const watcher = new MeshWatcher(directory, changed, onError);
+    const watcher = new MeshWatcher(directory, changed, mayChange, onError);
     const started = [
       watcher.#watch([directory], (path, isFile) =>
         isIgnored(relative(directory, path).split(sep), isFile),
@@ -53,6 +60,7 @@ export class MeshWatcher {
 
   async close(): Promise<void> {
     clearTimeout(this.#timer);
+    clearTimeout(this.#prepareTimer);
     await Promise.all(this.#watchers.map((watcher) => watcher.close()));
     this.#watchers = [];
   }
@@ -78,6 +86,8 @@ export class MeshWatcher {
     const change = mergeChanges(this.#change, { sinceMs: now, files: [file] });
     this.#change = change;
     clearTimeout(this.#timer);
+    clearTimeout(this.#prepareTimer);
+    this.#prepareTimer = setTimeout(this.mayChange, PREPARE_MS);
     const longestMs = Math.max(change.sinceMs + SETTLE_MAX_MS - now, 0);
     this.#timer = setTimeout(
       () => {

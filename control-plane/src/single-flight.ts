@@ -26,6 +26,10 @@ export class SingleFlight {
     return this.#again;
   }
 
+  get isBusy(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Takes no more requests; resolves when the present run is over. */
   async close(): Promise<void> {
     this.#closed = true;

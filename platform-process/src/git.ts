@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 
 const TIMEOUT_MS = 60_000;
@@ -45,14 +47,25 @@ export async function git(
   return ran.stdout;
 }
 
-/** The same for a question: `undefined` when Git says no, or cannot answer. */
+/** The same for a question: `undefined` when Git says no, or cannot answer, as outside of a checkout. */
 export async function askGit(
   place: GitPlace,
   args: readonly string[],
   options: GitOptions = {},
 ): Promise<string | undefined> {
+  if (typeof place === 'string' && !isInRepository(place)) return undefined;
   const { failed, stdout } = await execa('git', whole(place, args), settings(options));
   return failed ? undefined : stdout;
+}
+
+/**
+ * Whether Git can have anything to say of a directory. To start it in vain takes a hundred times as long as to look,
+ * and keeps this process from its other work for some of that.
+ */
+export function isInRepository(directory: string): boolean {
+  if (process.env.GIT_DIR !== undefined || existsSync(join(directory, '.git'))) return true;
+  const parent = dirname(directory);
+  return parent !== directory && isInRepository(parent);
 }
 
 /** The same for content that may be anything, to its last byte. @throws GitError */

@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import type { Witness } from '@dotline/model/edge';
-import { git, gitLines } from '@dotline/platform-process/git';
+import { git, gitLines, isInRepository } from '@dotline/platform-process/git';
 
 /** Nothing waits for Git longer than this. */
 const LOOK = { timeoutMs: 10_000 };
@@ -100,13 +98,6 @@ export function withCommit(witness: Witness, commits: ReadonlyMap<string, string
   if (commit !== undefined) return { ...witness, commit };
   const { commit: _before, ...rest } = witness;
   return rest;
-}
-
-/** Whether git has anything to say; starting it in vain takes a hundred times as long as looking. */
-function isInRepository(directory: string): boolean {
-  if (process.env.GIT_DIR !== undefined || existsSync(join(directory, '.git'))) return true;
-  const parent = dirname(directory);
-  return parent !== directory && isInRepository(parent);
 }
 
 function readPrefix(directory: string): Promise<string> {
