@@ -6,6 +6,7 @@ import { ensureBinary } from '@dotline/local-parts/binary';
 import { opaSource } from '@dotline/local-parts/opa';
 import { catalogOf } from '@dotline/policies/catalog';
 import { NODE_OPTIONS } from '@dotline/runner/control-plane-node-options';
+import { commitAll } from '../commit-all.js';
 import { benchDirectory } from '../programs.js';
 import { spread } from '../quantiles.js';
 import type { Compilation, CompileTask } from './compile-process.js';
@@ -160,16 +161,6 @@ function compileIn(task: CompileTask): Compilation[] {
 
 function timesOf({ wallMs, cpuMs }: Compilation): Pick<PolicyReading, 'wallMs' | 'cpuMs'> {
   return { wallMs, cpuMs };
-}
-
-function commitAll(directory: string): void {
-  const git = (...args: string[]) =>
-    run('git', ['-c', 'user.name=bench', '-c', 'user.email=bench@localhost', ...args], {
-      cwd: directory,
-    });
-  git('init', '-q');
-  git('add', '-A');
-  git('commit', '-q', '-m', 'Policies');
 }
 
 function run(program: string, args: readonly string[], options: SpawnSyncOptions = {}): string {

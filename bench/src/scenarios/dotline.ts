@@ -1,3 +1,4 @@
+import { commitAll } from '../commit-all.js';
 import {
   callerName,
   fleetServices,
@@ -22,7 +23,11 @@ export async function dotline(
 ): Promise<void> {
   const services = fleetServices(serviceCount);
   const perService = Math.ceil(sidecars / serviceCount);
-  const mesh = await startMesh((directory) => writeMesh(directory, services), profileFile);
+  const mesh = await startMesh(async (directory) => {
+    await writeMesh(directory, services);
+    // As every mesh directory is, so that Git is asked about each change.
+    commitAll(directory);
+  }, profileFile);
   // A host for each service.
   const hosts = services.map((service, index) => ({
     name: `host-${index}`,
