@@ -10,6 +10,12 @@ const PREPARE_MS = 8;
 /** Under a stream of changes, such as a long checkout, this is the longest wait. */
 const SETTLE_MAX_MS = 500;
 
+/**
+ * A new folder is read before it is watched, so what comes into it between the two is not told. After so long the
+ * folder is looked into once more.
+ */
+const NEW_FOLDER_MS = 1_000;
+
 const SKIPPED = new Set(['node_modules', 'dist', '.git', '.dotline', '.venv']);
 
 /**
@@ -21,6 +27,8 @@ export class MeshWatcher {
   #timer: NodeJS.Timeout | undefined;
   #prepareTimer: NodeJS.Timeout | undefined;
   #change: MeshChange | undefined;
+  #folderTimer: NodeJS.Timeout | undefined;
+  #newFolders = new Map<string, FSWatcher>();
 
   private constructor(
     private readonly directory: string,
@@ -61,6 +69,7 @@ export class MeshWatcher {
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     clearTimeout(this.#prepareTimer);
+    clearTimeout(this.#folderTimer);
     await Promise.all(this.#watchers.map((watcher) => watcher.close()));
     this.#watchers = [];
   }
@@ -76,8 +85,20 @@ export class MeshWatcher {
     for (const event of ['add', 'change', 'unlink'] as const) {
       watcher.on(event, (path) => this.#event(path));
     }
+    watcher.on('addDir', (path) => this.#folder(watcher, path));
     watcher.on('error', this.onError);
     return new Promise((resolve) => watcher.once('ready', resolve));
+  }
+
+  #folder(watcher: FSWatcher, path: string): void {
+    this.#newFolders.set(path, watcher);
+    this.#folderTimer ??= setTimeout(() => {
+      this.#folderTimer = undefined;
+      const folders = [...this.#newFolders];
+      this.#newFolders.clear();
+      for (const [folder, each] of folders) each.add(folder);
+      this.#event(path);
+    }, NEW_FOLDER_MS);
   }
 
   #event(path: string): void {

@@ -28,7 +28,7 @@ import { TypeUrl } from './type-url.js';
  * A real Envoy against a model: after any history of changes, cuts and ends it has what the model
  * says, and what was never touched never fails. `STEPS=20000 SEED=7` runs longer, or one history.
  */
-const steps = Number(process.env.STEPS ?? 800);
+const steps = Number(process.env.STEPS ?? 500);
 const seeds = process.env.SEED === undefined ? undefined : Number(process.env.SEED);
 const settleMsMax = 20_000;
 const nodeId = 'node-1';
