@@ -24,7 +24,7 @@ export function checkPlatform(platform: string, architecture: string): void {
 /** @throws MachineError when the services need a language that is not installed */
 export async function checkLanguages(services: readonly Service[]): Promise<void> {
   for (const { language, program, wayOut } of [
-    { language: 'go', program: 'go', wayOut: 'install Go 1.24 or newer' },
+    { language: 'go', program: 'go', wayOut: 'install Go 1.26 or newer' },
     { language: 'python', program: 'python3', wayOut: 'install Python 3.11 or newer with venv' },
   ]) {
     const names = services.filter((each) => each.language === language).map(({ name }) => name);

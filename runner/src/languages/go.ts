@@ -14,7 +14,7 @@ const BUILD_TIMEOUT_MS = 600_000;
 export async function buildGo(service: Service, buildDirectory: string): Promise<string> {
   const go = await findOnPath('go');
   if (go === undefined)
-    throw new BuildError(service.name, 'go is not on PATH.', 'Install Go 1.24 or newer.');
+    throw new BuildError(service.name, 'go is not on PATH.', 'Install Go 1.26 or newer.');
   const program = join(buildDirectory, service.name);
   try {
     await execa(go, ['build', '-trimpath', '-o', program, '.'], {
