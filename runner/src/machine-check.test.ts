@@ -32,7 +32,7 @@ it('names the services whose language is missing', async () => {
   await expect(checkLanguages(services)).resolves.toBeUndefined();
   process.env.PATH = '/nowhere';
   await expect(checkLanguages(services)).rejects.toThrow(
-    /^go is not on PATH, and drivers, .* need it: install Go 1\.24 or newer$/,
+    /^go is not on PATH, and drivers, .* need it: install Go 1\.26 or newer$/,
   );
   const python = services.filter(({ language }) => language === 'python');
   await expect(checkLanguages(python)).rejects.toThrow(
