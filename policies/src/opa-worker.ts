@@ -187,8 +187,14 @@ class WorkerProcess {
     for (const { reject } of this.#waiting.values()) reject(new OpaWorkerLost('it has ended'));
   }
 
+  /** The last line of a worker that was killed may be cut short: then what was asked is not answered. */
   #read(line: string): void {
-    const { id, ...answer } = JSON.parse(line) as Answer & { readonly id: number };
+    const said = readJson(line);
+    if (said === undefined) {
+      this.end();
+      return;
+    }
+    const { id, ...answer } = said as Answer & { readonly id: number };
     this.#waiting.get(id)?.resolve(answer);
   }
 
@@ -207,9 +213,14 @@ class WorkerProcess {
 
 /** Absent when the line is not what a worker says first. */
 function versionOf(line: string): string | undefined {
+  const { version } = (readJson(line) ?? {}) as { readonly version?: unknown };
+  return typeof version === 'string' ? version : undefined;
+}
+
+/** Nothing when the text is not a whole value, or is `null`. */
+function readJson(text: string): unknown {
   try {
-    const { version } = JSON.parse(line) as { readonly version?: unknown };
-    return typeof version === 'string' ? version : undefined;
+    return JSON.parse(text) ?? undefined;
   } catch {
     return undefined;
   }

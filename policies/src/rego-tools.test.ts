@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Opa } from './opa.js';
@@ -95,6 +98,18 @@ describe('the worker', () => {
     worker.close();
     await expect(asked).rejects.toBeInstanceOf(OpaWorkerLost);
     expect(await worker.check([{ file, text: sound }])).toEqual([]);
+  });
+});
+
+describe('a worker that dies in the middle of an answer', () => {
+  it('has not answered', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'worker-'));
+    const program = join(folder, 'opa');
+    const script = `#!/bin/sh\necho '{"version":"1.22.2"}'\nread -r request\nprintf '{"id":1,"tre'\n`;
+    await writeFile(program, script, { mode: 0o755 });
+    const dying = await OpaWorker.start(program);
+    await expect(dying?.parse({ file, text: sound })).rejects.toBeInstanceOf(OpaWorkerLost);
+    await rm(folder, { recursive: true });
   });
 });
 
