@@ -67,8 +67,10 @@ export class MeshPublisher {
    */
   async prepare(): Promise<void> {
     if (this.#flight.isBusy) return;
-    const { compiler } = this.parts;
-    this.#prepared = compileMesh(this.#reader, compiler, this.#now()).catch(() => undefined);
+    const compiled = this.#reader
+      .read()
+      .then((mesh) => this.parts.compiler.compile(mesh, this.#now()));
+    this.#prepared = compiled.catch(() => undefined);
     await this.#prepared;
   }
 
