@@ -1,21 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import {
-  link,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ALLOWED_BUILTINS } from './allowed-builtins.js';
 import type { BuiltUnit, UnitFacts } from './build-unit.js';
 import type { SectionHashes } from './catalog-path.js';
+import { keepFile, pruneOldest } from './kept-files.js';
 import { type PackedRows, packRows, unpackRows } from './packed-rows.js';
 import type { PolicyUnit } from './policy-unit.js';
 
@@ -109,7 +99,7 @@ export class BuildCache {
         }),
       ),
     };
-    await this.#write(join(this.directory, key, resultFile(name)), stored);
+    await keepFile(join(this.directory, key, resultFile(name)), stored);
   }
 
   /** What is known of the catalog of a mesh whose content has this key. */
@@ -120,7 +110,7 @@ export class BuildCache {
   /** Keeps it for the next process. That it cannot be kept costs time and nothing else. */
   async storeSections(meshKey: string, hashes: SectionHashes): Promise<void> {
     await mkdir(join(this.directory, sectionsEntry(meshKey)), { recursive: true });
-    await this.#write(join(this.directory, sectionsEntry(meshKey), 'sections.json'), hashes);
+    await keepFile(join(this.directory, sectionsEntry(meshKey), 'sections.json'), hashes);
   }
 
   /** Stores builds that share one WebAssembly, or have none. */
@@ -149,18 +139,7 @@ export class BuildCache {
         await rm(unfinished, { recursive: true, force: true });
       }
     }
-    await this.#prune();
-  }
-
-  /** Writes a file that appears complete, if its folder is there. */
-  async #write(path: string, content: unknown): Promise<void> {
-    const unfinished = `${path}.${process.pid}.${randomUUID()}`;
-    try {
-      await writeFile(unfinished, JSON.stringify(content));
-      await rename(unfinished, path);
-    } catch {
-      await rm(unfinished, { force: true });
-    }
+    await pruneOldest(this.directory, ENTRIES_MAX, ENTRIES_KEPT);
   }
 
   /** Pruning spares what was used lately. */
@@ -185,22 +164,6 @@ export class BuildCache {
       } finally {
         await rm(old, { recursive: true, force: true });
       }
-    }
-  }
-
-  async #prune(): Promise<void> {
-    const names = await readdir(this.directory);
-    if (names.length <= ENTRIES_MAX) return;
-    const entries = await Promise.all(
-      names.map(async (name) => {
-        const path = join(this.directory, name);
-        const found = await stat(path).catch(() => undefined);
-        return { path, modifiedMs: found?.mtimeMs ?? 0 };
-      }),
-    );
-    entries.sort((a, b) => b.modifiedMs - a.modifiedMs);
-    for (const { path } of entries.slice(ENTRIES_KEPT)) {
-      await rm(path, { recursive: true, force: true });
     }
   }
 }

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { sha256 } from './build-cache.js';
+import { keepFile, pruneOldest } from './kept-files.js';
 import type { PolicyUnit } from './policy-unit.js';
 
 /** Raised whenever a run would be stored in another form. */
@@ -87,32 +87,12 @@ export class TestCache {
 
   /** That a run cannot be kept costs time and nothing else. */
   async store(key: string, run: HeldRun): Promise<void> {
-    const unfinished = join(this.directory, `${key}.${process.pid}.${randomUUID()}`);
-    try {
-      await mkdir(this.directory, { recursive: true });
-      await writeFile(unfinished, JSON.stringify(run));
-      await rename(unfinished, this.#path(key));
-      await this.#prune();
-    } catch {
-      await rm(unfinished, { force: true });
-    }
+    await mkdir(this.directory, { recursive: true }).catch(() => undefined);
+    await keepFile(this.#path(key), run);
+    await pruneOldest(this.directory, RUNS_MAX, RUNS_KEPT).catch(() => undefined);
   }
 
   #path(key: string): string {
     return join(this.directory, `${key}.json`);
-  }
-
-  async #prune(): Promise<void> {
-    const names = await readdir(this.directory);
-    if (names.length <= RUNS_MAX) return;
-    const runs = await Promise.all(
-      names.map(async (name) => {
-        const path = join(this.directory, name);
-        const found = await stat(path).catch(() => undefined);
-        return { path, modifiedMs: found?.mtimeMs ?? 0 };
-      }),
-    );
-    runs.sort((a, b) => b.modifiedMs - a.modifiedMs);
-    for (const { path } of runs.slice(RUNS_KEPT)) await rm(path, { force: true });
   }
 }
